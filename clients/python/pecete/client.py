@@ -1,0 +1,278 @@
+"""The client for programs that wait: each method is one call of the service.
+
+    with Client("example.ro:7443", Credentials.from_folder(Path("credentials"))) as pecete:
+        signed = pecete.sign(Path("act.pdf"), key.name)
+        pecete.download(signed.document.name, Path("act-signed.pdf"))
+
+Answers are the generated messages. Errors are those of `pecete.errors`, raised as the service raised them;
+what cannot be reached is UnavailableError SERVER_UNREACHABLE. A call is tried again only when the service was
+unavailable, with the same request id and within its deadline; a call that brings a PIN is sent once.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import grpc
+
+from pecete import document_calls, record_calls, workflow_calls
+from pecete.archive.v1.archive_pb2 import DescriptiveRecord, Record, RecordProof, RecordVerdict
+from pecete.calls import (
+    Call,
+    Download,
+    Item,
+    Listing,
+    Message,
+    Page,
+    Response,
+    Source,
+    name_or_bytes_or_upload,
+    name_or_upload,
+    new_request_id,
+)
+from pecete.channel import Stubs, open_channel
+from pecete.credentials import Credentials
+from pecete.document_calls import SigningOptions
+from pecete.documents.v1.documents_pb2 import Document
+from pecete.retry import TIMEOUT, TRANSFER_TIMEOUT, Attempts, RetryPolicy
+from pecete.signing.v1.signing_pb2 import SignDocumentResponse, SigningKey
+from pecete.timestamp_exchange import TimestampQuestion
+from pecete.transfer import Description, Progress, Reception, Upload, no_progress
+from pecete.validation.v1.validation_pb2 import ValidationReport
+from pecete.workflow.v1.workflow_pb2 import Dossier, Person, Procedure
+from pecete.workflow_calls import StepOptions
+
+Answer = TypeVar("Answer")
+
+
+class Client:
+    """A connection to the service; it may be shared by threads.
+
+    server: `host:port`. timeout, transfer_timeout: seconds for a call or a transfer with all its tries.
+    Raises InvalidArgumentError SERVER_MALFORMED, PLAINTEXT_NOT_LOOPBACK.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        credentials: Credentials,
+        *,
+        timeout: float = TIMEOUT,
+        transfer_timeout: float = TRANSFER_TIMEOUT,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    ) -> None:
+        self._channel = open_channel(server, credentials)
+        self._stubs = Stubs(self._channel)
+        self._metadata = credentials.metadata()
+        self._timeout = timeout
+        self._transfer_timeout = transfer_timeout
+        self._retry = retry
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Connect to PECETE_SERVER with `Credentials.from_environment`."""
+        return cls(environment.get("PECETE_SERVER", ""), Credentials.from_environment(environment))
+
+    def close(self) -> None:
+        """End the connection and every call on it."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Documents
+
+    def upload(
+        self,
+        content: bytes | Path,
+        *,
+        display_name: str = "",
+        progress: Progress = no_progress,
+        request_id: str = "",
+    ) -> Document:
+        """Store a document; a file is streamed and its name is the display name unless another is given."""
+        return self._send(Upload(content, display_name, request_id or new_request_id()), progress)
+
+    def get_document(self, name: str) -> Document:
+        """Describe a document."""
+        return self._answer(document_calls.get_document(name))
+
+    def download(self, name: str, target: Path, *, progress: Progress = no_progress) -> Document:
+        """Write a document to a file, which appears whole and checked against its SHA-256, or not at all."""
+        return self._receive(document_calls.download(name), target, progress)
+
+    # Signing, validation, time-stamps
+
+    def list_signing_keys(self) -> Iterator[SigningKey]:
+        """Give the keys that the caller may sign with."""
+        return self._items(document_calls.list_signing_keys())
+
+    def get_signing_key(self, name: str) -> SigningKey:
+        """Describe one key."""
+        return self._answer(document_calls.get_signing_key(name))
+
+    def sign(
+        self, document: Source, signing_key: str, **options: Unpack[SigningOptions]
+    ) -> SignDocumentResponse:
+        """Append one PAdES signature; the answer names the new document."""
+        return self._answer(document_calls.sign(self._settle(document), signing_key, options))
+
+    def validate(self, document: Source, *, at: datetime | None = None) -> ValidationReport:
+        """Judge each signature of a document, as of an aware time or now."""
+        return self._answer(document_calls.validate(self._settle(document), at))
+
+    def timestamp(self, digest: bytes) -> bytes:
+        """Give an RFC 3161 TimeStampToken, DER, over a SHA-256, SHA-384 or SHA-512 digest."""
+        question = TimestampQuestion.over(digest)
+        answer = self._answer(document_calls.create_timestamp(question.to_der()))
+        return question.token_of(answer.timestamp_response)
+
+    # Archive
+
+    def archive(
+        self,
+        document: Source,
+        descriptive_record: DescriptiveRecord,
+        *,
+        kind: str = "original",
+        request_id: str = "",
+    ) -> Record:
+        """Archive a document for good, as an `original` or a `copy`."""
+        name = self._store(document)
+        return self._answer(record_calls.archive(name, descriptive_record, kind, request_id))
+
+    def get_record(self, name: str) -> Record:
+        """Describe a record."""
+        return self._answer(record_calls.get_record(name))
+
+    def list_records(self) -> Iterator[Record]:
+        """Give all records, newest first."""
+        return self._items(record_calls.list_records())
+
+    def download_record(self, name: str, target: Path, *, progress: Progress = no_progress) -> Record:
+        """Write a record's document to a file, as `download` does."""
+        return self._receive(record_calls.download_record(name), target, progress)
+
+    def verify_record(self, name: str) -> RecordVerdict:
+        """Let the service read the kept bytes again and check them, the row and the journal."""
+        return self._answer(record_calls.verify_record(name))
+
+    def record_proof(self, name: str) -> RecordProof:
+        """Give what proves a record offline; `pecete.evidence.record_proof` checks it."""
+        return self._answer(record_calls.record_proof(name))
+
+    # Workflow
+
+    def create_person(self, person: Person, *, person_id: str = "", request_id: str = "") -> Person:
+        """Enrol somebody who signs."""
+        return self._answer(workflow_calls.create_person(person, person_id, request_id))
+
+    def get_person(self, name: str) -> Person:
+        """Describe a person."""
+        return self._answer(workflow_calls.get_person(name))
+
+    def create_procedure(
+        self, procedure: Procedure, *, procedure_id: str = "", request_id: str = ""
+    ) -> Procedure:
+        """Make a template of signature steps."""
+        return self._answer(workflow_calls.create_procedure(procedure, procedure_id, request_id))
+
+    def get_procedure(self, name: str) -> Procedure:
+        """Describe a procedure."""
+        return self._answer(workflow_calls.get_procedure(name))
+
+    def create_dossier(
+        self,
+        document: Source,
+        procedure: str,
+        assignments: Mapping[str, str],
+        *,
+        display_name: str = "",
+        dossier_id: str = "",
+        request_id: str = "",
+    ) -> Dossier:
+        """Send a document on its way; `assignments` gives the person of each post."""
+        name = self._store(document)
+        return self._answer(
+            workflow_calls.create_dossier(name, procedure, assignments, display_name, dossier_id, request_id)
+        )
+
+    def get_dossier(self, name: str) -> Dossier:
+        """Show where a document is, since when, and who has signed."""
+        return self._answer(workflow_calls.get_dossier(name))
+
+    def list_dossiers(self) -> Iterator[Dossier]:
+        """Give all dossiers, newest first."""
+        return self._items(workflow_calls.list_dossiers())
+
+    def sign_step(self, name: str, signing_key: str, **options: Unpack[StepOptions]) -> Dossier:
+        """Sign the step that is due, as the person to whom it belongs."""
+        return self._answer(workflow_calls.sign_step(name, signing_key, options))
+
+    # How calls travel
+
+    def _answer(self, call: Call[Response]) -> Response:
+        policy = replace(self._retry, attempts=1) if call.once else self._retry
+        method = call.method(self._stubs)
+        return _persist(
+            Attempts(policy, self._timeout),
+            lambda seconds: method(call.request, timeout=seconds, metadata=self._metadata),
+        )
+
+    def _items(self, listing: Listing[Page, Item]) -> Iterator[Item]:
+        token = ""
+        while True:
+            page = self._answer(listing.page(token))
+            yield from listing.items(page)
+            if not (token := listing.next_page_token(page)):
+                return
+
+    def _send(self, upload: Upload, progress: Progress = no_progress) -> Document:
+        method = self._stubs.documents.UploadDocument
+        return _persist(
+            Attempts(self._retry, self._transfer_timeout),
+            lambda seconds: method(upload.messages(progress), timeout=seconds, metadata=self._metadata),
+        )
+
+    def _receive(
+        self, download: Download[Message, Description], target: Path, progress: Progress
+    ) -> Description:
+        method = download.method(self._stubs)
+
+        def receive(seconds: float) -> Description:
+            with Reception[Description](target, progress) as reception:
+                stream = method(download.request, timeout=seconds, metadata=self._metadata)
+                try:
+                    for message in stream:
+                        reception.take(*download.unpack(message))
+                finally:
+                    stream.cancel()
+                return reception.finish()
+
+        return _persist(Attempts(self._retry, self._transfer_timeout), receive)
+
+    def _settle(self, document: Source) -> str | bytes:
+        settled = name_or_bytes_or_upload(document)
+        return self._send(settled).name if isinstance(settled, Upload) else settled
+
+    def _store(self, document: Source) -> str:
+        settled = name_or_upload(document)
+        return self._send(settled).name if isinstance(settled, Upload) else settled
+
+
+def _persist(attempts: Attempts, send: Callable[[float], Answer]) -> Answer:
+    while True:
+        try:
+            return send(attempts.remaining())
+        except grpc.RpcError as failure:
+            time.sleep(attempts.delay_after(failure))

@@ -1,0 +1,1 @@
+"""The commands of `pecete`, each a few calls of the client and what people or programs read of them."""

@@ -1,0 +1,108 @@
+"""What is asked of the services for documents, signing, validation and time-stamping."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from pecete.calls import Call, Download, Listing, ask, level_named, new_request_id
+from pecete.documents.v1 import documents_pb2
+from pecete.errors import InvalidArgumentError
+from pecete.signing.v1 import signing_pb2
+from pecete.timestamping.v1 import timestamping_pb2
+from pecete.validation.v1 import validation_pb2
+
+
+class SigningOptions(TypedDict, total=False):
+    """How a document is signed; everything may be left out.
+
+    level: `B-T` (the default) or `B-B`; it is never silently lowered. pin: the token's PIN where the key asks
+    for it with each call. reason, location: entries of the signature dictionary. field_name: of the new
+    field, else the next free `SignatureN`. visible: what is shown on the page, else nothing is.
+    return_content: whether the answer carries the signed document (up to 4 MiB). request_id: see the module.
+    """
+
+    level: str
+    pin: str
+    reason: str
+    location: str
+    field_name: str
+    visible: signing_pb2.VisibleSignature
+    return_content: bool
+    request_id: str
+
+
+def get_document(name: str) -> Call[documents_pb2.Document]:
+    """Ask for a document's description."""
+    return ask(lambda stubs: stubs.documents.GetDocument, documents_pb2.GetDocumentRequest(name=name))
+
+
+def download(
+    name: str,
+) -> Download[documents_pb2.DownloadDocumentResponse, documents_pb2.Document]:
+    """Ask for a document's bytes."""
+    return Download(
+        lambda stubs: stubs.documents.DownloadDocument,
+        documents_pb2.DownloadDocumentRequest(name=name),
+        lambda message: (message.document if message.HasField("document") else None, message.chunk),
+    )
+
+
+def list_signing_keys() -> Listing[signing_pb2.ListSigningKeysResponse, signing_pb2.SigningKey]:
+    """Ask for the keys that the caller may use."""
+    return Listing(
+        lambda token: ask(
+            lambda stubs: stubs.signing.ListSigningKeys, signing_pb2.ListSigningKeysRequest(page_token=token)
+        ),
+        lambda page: page.signing_keys,
+        lambda page: page.next_page_token,
+    )
+
+
+def get_signing_key(name: str) -> Call[signing_pb2.SigningKey]:
+    """Ask for one key."""
+    return ask(lambda stubs: stubs.signing.GetSigningKey, signing_pb2.GetSigningKeyRequest(name=name))
+
+
+def sign(
+    document: str | bytes, signing_key: str, options: SigningOptions
+) -> Call[signing_pb2.SignDocumentResponse]:
+    """Ask for one signature. Raises InvalidArgumentError LEVEL_UNKNOWN."""
+    request = signing_pb2.SignDocumentRequest(
+        signing_key=signing_key,
+        level=level_named(options.get("level", "B-T")),
+        pin=options.get("pin", ""),
+        reason=options.get("reason", ""),
+        location=options.get("location", ""),
+        field_name=options.get("field_name", ""),
+        visible_signature=options.get("visible"),
+        return_content=options.get("return_content", False),
+        request_id=options.get("request_id") or new_request_id(),
+    )
+    if isinstance(document, str):
+        request.document = document
+    else:
+        request.content = document
+    return ask(lambda stubs: stubs.signing.SignDocument, request, once=bool(request.pin))
+
+
+def validate(document: str | bytes, time: datetime | None) -> Call[validation_pb2.ValidationReport]:
+    """Ask for a verdict as of `time`, or now. Raises InvalidArgumentError TIME_NAIVE."""
+    request = validation_pb2.ValidateDocumentRequest()
+    if isinstance(document, str):
+        request.document = document
+    else:
+        request.content = document
+    if time is not None:
+        if time.tzinfo is None:
+            raise InvalidArgumentError("TIME_NAIVE", "The time needs its zone.", field="validation_time")
+        request.validation_time.FromDatetime(time)
+    return ask(lambda stubs: stubs.validation.ValidateDocument, request)
+
+
+def create_timestamp(
+    timestamp_request: bytes,
+) -> Call[timestamping_pb2.CreateTimestampResponse]:
+    """Carry a TimeStampReq, DER. It has no request id: a second token does no harm."""
+    return ask(
+        lambda stubs: stubs.timestamping.CreateTimestamp,
+        timestamping_pb2.CreateTimestampRequest(timestamp_request=timestamp_request),
+    )

@@ -1,0 +1,1 @@
+"""Checking, offline and without the service, what the service made."""
