@@ -1,0 +1,29 @@
+"""What the making of a signature needs of a key, wherever that key lives."""
+
+from typing import Protocol
+
+from signer.algorithms import SignatureAlgorithm
+
+
+class SigningKey(Protocol):
+    """A private key with its certificate: a token's, an HSM's, or one in software in a test."""
+
+    @property
+    def certificate(self) -> bytes:
+        """The signer's certificate, DER."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """Issuing certificates that go into the signature, DER, without the trust anchor's being required."""
+
+    @property
+    def algorithm(self) -> SignatureAlgorithm:
+        """What `sign` makes."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign `data` (the message, not its digest) and return the signature as CMS carries it.
+
+        RSA: the signature octets. ECDSA: DER `Ecdsa-Sig-Value` (RFC 5480 §2.2 and RFC 3279 §2.2.3).
+        The implementation has verified the signature with the certificate's public key before it returns.
+        Raises PeceteError subclasses only: PIN, token and mechanism faults.
+        """

@@ -1,0 +1,95 @@
+"""Where on a page a visible signature goes.
+
+Places are reckoned on the page as a reader sees it: cropped, turned by /Rotate, origin at the lower left. A
+grid of cells stands on the bottom margin and fills from left to right, then upwards; the first cell that no
+annotation touches is taken, so that signatures never cover one another.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pecete.errors import FailedPreconditionError
+
+Rectangle = tuple[float, float, float, float]
+"""Left, bottom, right, top in points."""
+
+CELL_WIDTH, CELL_HEIGHT = 255.0, 75.0
+"""Size of a signature in points where the page has room for it."""
+_MARGIN, _GAP = 36.0, 11.0
+_SMALLEST_SCALE = 0.35
+
+
+@dataclass(frozen=True)
+class Page:
+    """The visible area of a page in its own user space, and the turn at which it is shown.
+
+    box: crop box within media box. rotation: clockwise, one of 0, 90, 180, 270.
+    """
+
+    box: Rectangle
+    rotation: int = 0
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height as shown."""
+        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        return (width, height) if self.rotation in (0, 180) else (height, width)
+
+    def to_user_space(self, shown: Rectangle) -> Rectangle:
+        """The rectangle of user space that is seen as `shown`."""
+        left, bottom, right, top = shown
+        low_x, low_y, high_x, high_y = self.box
+        return {
+            0: (low_x + left, low_y + bottom, low_x + right, low_y + top),
+            90: (high_x - top, low_y + left, high_x - bottom, low_y + right),
+            180: (high_x - right, high_y - top, high_x - left, high_y - bottom),
+            270: (low_x + bottom, high_y - right, low_x + top, high_y - left),
+        }[self.rotation]
+
+    def to_shown(self, rectangle: Rectangle) -> Rectangle:
+        """How the `rectangle` of user space is seen: the inverse of `to_user_space`."""
+        left, bottom, right, top = rectangle
+        low_x, low_y, high_x, high_y = self.box
+        return {
+            0: (left - low_x, bottom - low_y, right - low_x, top - low_y),
+            90: (bottom - low_y, high_x - right, top - low_y, high_x - left),
+            180: (high_x - right, high_y - top, high_x - left, high_y - bottom),
+            270: (high_y - top, left - low_x, high_y - bottom, right - low_x),
+        }[self.rotation]
+
+
+def next_free_cell(page: Page, occupied: Iterable[Rectangle]) -> Rectangle:
+    """The first free cell of `page`, in user space; `occupied` are annotation rectangles in user space.
+
+    Raises FailedPreconditionError NO_ROOM_FOR_SIGNATURE.
+    """
+    taken = [page.to_shown(rectangle) for rectangle in occupied]
+    for cell in _cells(page.size):
+        if not any(_overlap(cell, rectangle) for rectangle in taken):
+            return page.to_user_space(cell)
+    raise FailedPreconditionError(
+        "NO_ROOM_FOR_SIGNATURE",
+        "The page has no free place for another visible signature.",
+        field="visible_signature.page",
+    )
+
+
+def _cells(size: tuple[float, float]) -> Iterator[Rectangle]:
+    """Cells of the grid; small pages have smaller margins and one column of smaller cells."""
+    margin = min(_MARGIN, min(size) / 16)
+    room_x, room_y = size[0] - 2 * margin, size[1] - 2 * margin
+    scale = min(1.0, room_x / CELL_WIDTH, room_y / CELL_HEIGHT)
+    if scale < _SMALLEST_SCALE:
+        return
+    width, height, gap = CELL_WIDTH * scale, CELL_HEIGHT * scale, _GAP * scale
+    # The tiny allowance keeps a cell that fits exactly from falling to rounding.
+    columns = int((room_x + gap + 1e-6) // (width + gap))
+    rows = int((room_y + gap + 1e-6) // (height + gap))
+    for row in range(rows):
+        for column in range(columns):
+            left, bottom = margin + column * (width + gap), margin + row * (height + gap)
+            yield left, bottom, left + width, bottom + height
+
+
+def _overlap(first: Rectangle, second: Rectangle) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

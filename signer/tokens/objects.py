@@ -1,0 +1,95 @@
+"""Reading a token's certificates and public keys, which every token writes a little differently."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pkcs11
+from asn1crypto import core
+from asn1crypto.keys import ECDomainParameters
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pkcs11 import Attribute, KeyType, ObjectClass
+
+SigningPublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+_LOGGER = logging.getLogger(__name__)
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "1.2.840.10045.3.1.7": ec.SECP256R1(),
+    "1.3.132.0.34": ec.SECP384R1(),
+    "1.3.132.0.35": ec.SECP521R1(),
+}
+
+
+@dataclass(frozen=True)
+class StoredCertificate:
+    """A certificate in a token: parsed, DER, its CKA_ID (b"" when it has none) and its label."""
+
+    certificate: x509.Certificate
+    der: bytes
+    key_id: bytes
+    label: str
+
+
+def stored_certificates(session: pkcs11.Session) -> Iterator[StoredCertificate]:
+    """Give a token's certificates; one that cannot be read is passed over. Raises PKCS11Error."""
+    for stored in list(session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE})):
+        der = _attribute(stored, Attribute.VALUE)
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            certificate.public_key()
+            # Parsed at first use: a malformed one shall fail here.
+            _ = certificate.extensions
+        except (ValueError, TypeError, x509.DuplicateExtension):
+            _LOGGER.warning("a certificate in a token cannot be read and is passed over")
+            continue
+        label = _attribute(stored, Attribute.LABEL).decode("utf-8", "replace")
+        yield StoredCertificate(certificate, der, _attribute(stored, Attribute.ID), clean_text(label))
+
+
+def stored_public_keys(session: pkcs11.Session) -> dict[bytes, SigningPublicKey]:
+    """Give the public keys that a token shows, by CKA_ID, without unreadable ones. Raises PKCS11Error."""
+    found = {}
+    for stored in list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY})):
+        key_id = _attribute(stored, Attribute.ID)
+        public_key = public_key_of(stored)
+        if key_id and public_key:
+            found[key_id] = public_key
+    return found
+
+
+def public_key_of(stored: pkcs11.Object) -> SigningPublicKey | None:
+    """Give a public key object as a key; None when it is of another kind or incomplete."""
+    try:
+        if stored[Attribute.KEY_TYPE] == KeyType.RSA:
+            exponent = int.from_bytes(stored[Attribute.PUBLIC_EXPONENT], "big")
+            return rsa.RSAPublicNumbers(
+                exponent, int.from_bytes(stored[Attribute.MODULUS], "big")
+            ).public_key()
+        if stored[Attribute.KEY_TYPE] == KeyType.EC:
+            return _elliptic_key(stored[Attribute.EC_PARAMS], stored[Attribute.EC_POINT])
+    except (ValueError, KeyError, pkcs11.AttributeTypeInvalid, pkcs11.AttributeSensitive):
+        _LOGGER.warning("a public key in a token cannot be read and is passed over")
+    return None
+
+
+def clean_text(text: str) -> str:
+    """Give a label without the spaces and NULs that tokens pad with."""
+    return text.strip(" \0")
+
+
+def _elliptic_key(parameters: bytes, point: bytes) -> ec.EllipticCurvePublicKey:
+    curve = _CURVES[ECDomainParameters.load(parameters).chosen.dotted]
+    uncompressed_length = 1 + 2 * ((curve.key_size + 7) // 8)
+    # CKA_EC_POINT is an OCTET STRING around the point; some tokens give the bare point.
+    octets = point if len(point) == uncompressed_length else core.OctetString.load(point).native
+    return ec.EllipticCurvePublicKey.from_encoded_point(curve, octets)
+
+
+def _attribute(stored: pkcs11.Object, attribute: Attribute) -> bytes:
+    """Give an attribute's octets, b"" when the token does not have it."""
+    try:
+        value = stored[attribute]
+    except (pkcs11.AttributeTypeInvalid, pkcs11.FunctionFailed):
+        return b""
+    return value.encode() if isinstance(value, str) else bytes(value)

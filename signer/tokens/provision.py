@@ -1,0 +1,166 @@
+"""Filling a token: initialising it, making keys that never leave it, storing certificates beside them."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import pkcs11
+from asn1crypto.core import Integer
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pkcs11 import Attribute, CertificateType, KeyType, MechanismFlag, ObjectClass, TokenFlag
+from pkcs11.util.ec import encode_named_curve_parameters
+
+from pecete.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
+from signer.tokens.certificates import common_name
+from signer.tokens.configuration import TokenConfiguration
+from signer.tokens.faults import login_error, pin_flags, typed_faults
+from signer.tokens.module import load
+from signer.tokens.objects import clean_text, public_key_of, stored_certificates, stored_public_keys
+from signer.tokens.session import find_token
+
+KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"]
+
+LABEL_OCTETS = 32
+"""Longest label of a token, in UTF-8 (PKCS#11 v2.40 §3.2)."""
+
+_CURVES = {"p256": "secp256r1", "p384": "secp384r1", "p521": "secp521r1"}
+_SIGNING = MechanismFlag.SIGN | MechanismFlag.VERIFY
+_PUBLIC = {Attribute.PRIVATE: False}
+_PRIVATE = {Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
+
+
+@dataclass(frozen=True)
+class GeneratedKey:
+    """A key made in a token: its CKA_ID, and its SubjectPublicKeyInfo in DER."""
+
+    key_id: bytes
+    public_key: bytes
+
+
+def initialise_token(module_path: str, label: str, so_pin: str, pin: str) -> None:
+    """Make a token of the module's first blank slot, with these PINs of security officer and user.
+
+    Raises InvalidArgumentError TOKEN_LABEL_TOO_LONG, UnavailableError TOKEN_SLOT_MISSING when no slot is
+    blank, TOKEN_MODULE_NOT_LOADED or TOKEN_FAULT.
+    """
+    if len(label.encode()) > LABEL_OCTETS:
+        raise InvalidArgumentError("TOKEN_LABEL_TOO_LONG", "A token's label has at most 32 octets in UTF-8.")
+    with typed_faults():
+        module = load(module_path)
+        blank = next((each for each in module.get_tokens() if _is_blank(each)), None)
+        if blank is None:
+            raise UnavailableError("TOKEN_SLOT_MISSING", "The module has no blank slot for a new token.")
+        before = {each.serial for each in module.get_tokens()}
+        module.initialise_token(blank.slot.slot_id, so_pin, label)
+        # Initialising may move the token to another slot.
+        made = [each for each in module.get_tokens() if each.serial not in before]
+        token = next((each for each in made if clean_text(each.label) == label), None)
+        if token is None:
+            raise UnavailableError("TOKEN_FAULT", "The module does not show the token that it made.")
+        with token.open(rw=True, so_pin=so_pin) as session:
+            session.init_pin(pin)
+
+
+class TokenWriter:
+    """A token that is open for writing."""
+
+    def __init__(self, session: pkcs11.Session) -> None:
+        self._session = session
+
+    def generate_key(self, kind: KeyKind, label: str) -> GeneratedKey:
+        """Make a key in the token that signs and can never be read out.
+
+        Raises FailedPreconditionError TOKEN_MECHANISM_MISSING, UnavailableError TOKEN_FAULT.
+        """
+        key_id = secrets.token_bytes(16)
+        with typed_faults():
+            if kind in _CURVES:
+                curve = {Attribute.EC_PARAMS: encode_named_curve_parameters(_CURVES[kind])}
+                maker = self._session.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair
+            else:
+                maker = partial(self._session.generate_keypair, KeyType.RSA, int(kind.removeprefix("rsa")))
+            public, _ = maker(
+                id=key_id,
+                label=label,
+                store=True,
+                capabilities=_SIGNING,
+                public_template=_PUBLIC,
+                private_template=_PRIVATE,
+            )
+            public_key = public_key_of(public)
+        if public_key is None:
+            raise UnavailableError("TOKEN_FAULT", "The token does not show the public key that it made.")
+        return GeneratedKey(key_id, public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    def import_certificate(self, certificate: bytes, chain: Iterable[bytes] = ()) -> None:
+        """Store a certificate (DER) beside its key, and its issuers' where they are not there yet.
+
+        Raises FailedPreconditionError CERTIFICATE_KEY_NOT_IN_TOKEN, UnavailableError TOKEN_FAULT.
+        """
+        with typed_faults():
+            public_key = x509.load_der_x509_certificate(certificate).public_key()
+            keys = stored_public_keys(self._session)
+            key_id = next((each for each, stored in keys.items() if stored == public_key), None)
+            if key_id is None:
+                raise FailedPreconditionError(
+                    "CERTIFICATE_KEY_NOT_IN_TOKEN",
+                    "The token holds no key of this certificate.",
+                    field="certificate",
+                )
+            present = {each.der for each in stored_certificates(self._session)}
+            self._store(certificate, key_id)
+            for issuer in chain:
+                if issuer not in present:
+                    self._store(issuer, b"")
+
+    def _store(self, der: bytes, key_id: bytes) -> None:
+        certificate = x509.load_der_x509_certificate(der)
+        self._session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.CERTIFICATE,
+                Attribute.CERTIFICATE_TYPE: CertificateType.X_509,
+                Attribute.TOKEN: True,
+                Attribute.PRIVATE: False,
+                Attribute.SUBJECT: certificate.subject.public_bytes(),
+                Attribute.ISSUER: certificate.issuer.public_bytes(),
+                Attribute.SERIAL_NUMBER: Integer(certificate.serial_number).dump(),
+                Attribute.VALUE: der,
+                Attribute.ID: key_id,
+                Attribute.LABEL: common_name(certificate),
+            }
+        )
+
+
+@contextmanager
+def writable_token(configuration: TokenConfiguration) -> Iterator[TokenWriter]:
+    """Open a token with its configured PIN for writing, and log out at the end of the block.
+
+    Raises UnavailableError TOKEN_NOT_PRESENT, TOKEN_FAULT or TOKEN_MODULE_NOT_LOADED, FailedPreconditionError
+    TOKEN_AMBIGUOUS or of the PIN, InvalidArgumentError PIN_REQUIRED.
+    """
+    if not configuration.pin:
+        raise InvalidArgumentError("PIN_REQUIRED", "A token is written to with its PIN.", field="pin")
+    with typed_faults():
+        module = load(configuration.module)
+        token = find_token(module, configuration)
+        try:
+            session = token.open(rw=True, user_pin=configuration.pin)
+        except pkcs11.PKCS11Error as error:
+            refusal = login_error(error, pin_flags(token))
+            module.reinitialize()
+            if refusal is None:
+                raise
+            raise refusal from error
+    try:
+        yield TokenWriter(session)
+    finally:
+        with typed_faults():
+            session.close()
+
+
+def _is_blank(token: pkcs11.Token) -> bool:
+    return not token.flags & TokenFlag.TOKEN_INITIALIZED

@@ -1,0 +1,75 @@
+"""What runs in a worker process that drives one token: started by spawning, one thread, functions only.
+
+A process pool gets `open_token` as its initialiser; all else is called through the pool. Arguments and
+results are pickled, errors too.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from pecete.errors import InternalError
+from signer.tokens.configuration import TokenConfiguration
+from signer.tokens.inventory import SigningKeyInfo
+from signer.tokens.key import TokenKey
+from signer.tokens.pin_guard import PinGuard
+from signer.tokens.session import TokenSession
+
+__all__ = [
+    "PinGuard",
+    "TokenConfiguration",
+    "list_signing_keys",
+    "open_token",
+    "probe",
+    "sign",
+    "token_key",
+]
+
+_session: TokenSession | None = None
+
+
+def utc_now() -> datetime:
+    """Give the time by which certificates are judged."""
+    return datetime.now(UTC)
+
+
+def open_token(
+    configuration: TokenConfiguration,
+    guard: PinGuard | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Say which token this process drives; `guard` is the one that all workers of that token share.
+
+    Touches nothing and so cannot fail: a pool takes a failing initialiser for a crash.
+    """
+    global _session
+    _session = TokenSession(configuration, guard or PinGuard(), clock)
+
+
+def list_signing_keys() -> list[SigningKeyInfo]:
+    """Give the token's keys, for signatures and for time-stamps. Raises as `TokenSession.list_keys`."""
+    return _current().list_keys()
+
+
+def probe() -> None:
+    """Open the token now, so that a start can tell what is wrong. Raises what `TokenSession.probe` raises."""
+    _current().probe()
+
+
+def sign(certificate_sha256: str, data: bytes, pin: str | None) -> bytes:
+    """Sign `data` with the key of a certificate. Raises what `token_key` and `TokenKey.sign` raise."""
+    with token_key(certificate_sha256, pin) as key:
+        return key.sign(data)
+
+
+@contextmanager
+def token_key(certificate_sha256: str, pin: str | None) -> Iterator[TokenKey]:
+    """Give a key for the length of a block; `pin` where none is configured. Raises as `TokenSession.key`."""
+    with _current().key(certificate_sha256, pin) as key:
+        yield key
+
+
+def _current() -> TokenSession:
+    if _session is None:
+        raise InternalError("TOKEN_NOT_OPENED", "This process was started without a token.")
+    return _session

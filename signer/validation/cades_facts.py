@@ -1,0 +1,85 @@
+"""Collecting the facts of a CMS signature, detached or around its content (EN 319 122-1)."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pecete.errors import InvalidArgumentError
+from signer.validation.der import DerError
+from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts, StoredData
+from signer.validation.integrity import ContentDigest, cms_facts
+from signer.validation.pdf.aftermath import Modification
+from signer.validation.signed_data import (
+    DATA,
+    SIGNING_CERTIFICATE,
+    SIGNING_CERTIFICATE_V2,
+    SignedData,
+    read_signed_data,
+)
+from signer.validation.timestamps import signature_timestamps
+
+
+def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
+    """Facts of every signer of a SignedData.
+
+    detached: the signed content, one file, where it stands apart. Raises InvalidArgumentError
+    DOCUMENT_DAMAGED or DETACHED_CONTENT_AMBIGUOUS.
+    """
+    try:
+        signed_data = read_signed_data(data)
+        content = signed_data.content if signed_data.content is not None else _only(detached)
+        signatures = tuple(
+            _signature(signed_data, index, content) for index in range(len(signed_data.signers))
+        )
+    except DerError as error:
+        raise InvalidArgumentError(
+            "DOCUMENT_DAMAGED", f"The CMS signature cannot be decoded: {error}.", field="document"
+        ) from error
+    return DocumentFacts(hashlib.sha256(data).digest(), len(data), signatures, (), StoredData())
+
+
+def _only(detached: Sequence[bytes]) -> bytes | None:
+    if len(detached) > 1:
+        raise InvalidArgumentError(
+            "DETACHED_CONTENT_AMBIGUOUS",
+            "A CMS signature is over one file; several were given.",
+            field="detached",
+        )
+    return detached[0] if detached else None
+
+
+def _digest(content: bytes | None) -> ContentDigest:
+    return lambda name: (
+        None if content is None else hashlib.new(name, content, usedforsecurity=False).digest()
+    )
+
+
+def _signature(signed_data: SignedData, index: int, content: bytes | None) -> SignatureFacts:
+    """Facts of one signer; parallel signers do not cover each other (RFC 5652 §5.1)."""
+    signer = signed_data.signers[index]
+    cms = cms_facts(replace(signed_data, signers=(signer,)), signed_data.content_type, _digest(content))
+    return SignatureFacts(
+        field=f"signer {index + 1}" if len(signed_data.signers) > 1 else "",
+        format="CAdES",
+        form="CMS",
+        cms=cms,
+        claimed_time=cms.signing_time,
+        end=0,
+        baseline=_is_baseline(signed_data, cms),
+        modification=Modification.NONE,
+        changes=(),
+        timestamps=signature_timestamps(signer),
+        faults=cms.faults,
+    )
+
+
+def _is_baseline(signed_data: SignedData, cms: CmsFacts) -> bool:
+    """EN 319 122-1 Table 1: unlike in a PDF, the signing-time attribute must be there."""
+    references = cms.attributes.count(SIGNING_CERTIFICATE) + cms.attributes.count(SIGNING_CERTIFICATE_V2)
+    return (
+        signed_data.content_type == DATA
+        and cms.signing_time is not None
+        and references == 1
+        and cms.signer_certificate is not None
+        and not cms.faults
+    )

@@ -1,0 +1,155 @@
+"""What was found in a document, before anything is judged: plain values that can be kept and judged again.
+
+Nothing here depends on trust anchors, on the time of judging or on a policy. Certificates, CRLs and OCSP
+responses are DER; times are aware UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from signer.validation.pdf.aftermath import Modification
+
+
+class Integrity(StrEnum):
+    """Whether a signature verifies over all that it covers."""
+
+    INTACT = "intact"
+    BROKEN = "broken"
+    UNVERIFIABLE = "unverifiable"
+
+
+class SignerBinding(StrEnum):
+    """Whether the signing-certificate attribute names the signer's certificate (EN 319 122-1 §5.2.2)."""
+
+    BOUND = "bound"
+    ABSENT = "absent"
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True)
+class AlgorithmUse:
+    """An algorithm that a signature leans on: a digest, or a signature scheme with its digest and key."""
+
+    what: str
+    digest: str
+    scheme: str = ""
+    key_bits: int = 0
+
+
+@dataclass(frozen=True)
+class CmsFacts:
+    """What the SignedData of a signature or of a time-stamp token shows.
+
+    digest_matches, signature_matches: None where it could not be checked. signer_certificate: None where the
+    SignedData does not hold it. faults: sentences on what a signature must not look like (FORMAT_FAILURE).
+    attributes: signed attribute types, dotted, repeated as often as they occur.
+    """
+
+    digest_matches: bool | None
+    signature_matches: bool | None
+    signer_certificate: bytes | None
+    binding: SignerBinding
+    algorithms: tuple[AlgorithmUse, ...]
+    attributes: tuple[str, ...]
+    certificates: tuple[bytes, ...]
+    crls: tuple[bytes, ...]
+    ocsp_responses: tuple[bytes, ...]
+    signing_time: datetime | None
+    faults: tuple[str, ...]
+
+    @property
+    def integrity(self) -> Integrity:
+        """Digest and signature value in one word."""
+        if self.digest_matches is False or self.signature_matches is False:
+            return Integrity.BROKEN
+        if self.digest_matches and self.signature_matches:
+            return Integrity.INTACT
+        return Integrity.UNVERIFIABLE
+
+
+class TimestampKind(StrEnum):
+    """Where a time-stamp stands."""
+
+    SIGNATURE = "signature"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True)
+class TimestampFacts:
+    """A time-stamp token (RFC 3161 §2.4.2).
+
+    imprint_matches: whether its messageImprint is over what it stands for; None where it cannot be told.
+    field, end: of a document time-stamp, its field and the position up to which it covers the file.
+    covered: position before which it covers every byte; 0 where that cannot be told.
+    """
+
+    kind: TimestampKind
+    cms: CmsFacts
+    gen_time: datetime | None
+    accuracy: timedelta
+    imprint_digest: str
+    imprint_matches: bool | None
+    field: str = ""
+    end: int = 0
+    covered: int = 0
+    modification: Modification = Modification.NONE
+    changes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def integrity(self) -> Integrity:
+        """Imprint, digest and signature value in one word."""
+        if self.imprint_matches is False:
+            return Integrity.BROKEN
+        return self.cms.integrity if self.imprint_matches else Integrity.UNVERIFIABLE
+
+
+class Malformed(StrEnum):
+    """A signature that is none at all, in the words of an error's reason."""
+
+    UNDECODABLE = "SIGNATURE_UNDECODABLE"
+    CONTENT_ENCAPSULATED = "SIGNATURE_CONTENT_ENCAPSULATED"
+
+
+@dataclass(frozen=True)
+class SignatureFacts:
+    """A signature of the document.
+
+    form: what the signature dictionary says the signature is, such as `ETSI.CAdES.detached`.
+    claimed_time: signing time as the signer states it. end: position up to which it covers the file.
+    baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
+    """
+
+    field: str
+    format: str
+    form: str
+    cms: CmsFacts
+    claimed_time: datetime | None
+    end: int
+    baseline: bool
+    modification: Modification
+    changes: tuple[str, ...]
+    timestamps: tuple[TimestampFacts, ...]
+    faults: tuple[str, ...]
+    malformed: Malformed | None = None
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """Validation data of the document security store, with the position in the file where each ends."""
+
+    certificates: tuple[tuple[bytes, int], ...] = ()
+    crls: tuple[tuple[bytes, int], ...] = ()
+    ocsp_responses: tuple[tuple[bytes, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class DocumentFacts:
+    """All that was found in one document; signatures in the order of their coverage."""
+
+    sha256: bytes
+    size: int
+    signatures: tuple[SignatureFacts, ...]
+    document_timestamps: tuple[TimestampFacts, ...]
+    store: StoredData

@@ -1,0 +1,202 @@
+"""Whether a SignedData is what its signer signed (EN 319 102-1 §5.2.7 and §5.2.3): facts, no judgement."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from signer.validation.certificates import Certificate, load_certificate
+from signer.validation.der import (
+    OCTET_STRING,
+    SEQUENCE,
+    DerError,
+    Element,
+    expect,
+    is_sorted_set,
+    octets,
+    oid,
+    read,
+)
+from signer.validation.facts import AlgorithmUse, CmsFacts, SignerBinding
+from signer.validation.signature_value import (
+    DIGESTS,
+    Scheme,
+    key_size,
+    read_scheme,
+    verifies,
+    verifies_digest,
+)
+from signer.validation.signed_data import (
+    CONTENT_TYPE,
+    MESSAGE_DIGEST,
+    SIGNING_CERTIFICATE,
+    SIGNING_CERTIFICATE_V2,
+    SIGNING_TIME,
+    SignedData,
+    SignerInfo,
+)
+from signer.validation.times import asn1_time
+
+ContentDigest = Callable[[str], bytes | None]
+"""Digest of the signed content by hashlib's name of the algorithm; None where the content is missing."""
+
+
+def undecodable(fault: str) -> CmsFacts:
+    """Facts of what is no SignedData at all."""
+    return CmsFacts(None, None, None, SignerBinding.ABSENT, (), (), (), (), (), None, (fault,))
+
+
+def cms_facts(
+    signed_data: SignedData,
+    content_type: str,
+    digest_of: ContentDigest,
+    further_certificates: Iterable[bytes] = (),
+) -> CmsFacts:
+    """Check the first signer of `signed_data` over content with the given digests.
+
+    content_type: what the content-type attribute must say. Raises DerError where attributes cannot be read.
+    """
+    if not signed_data.signers:
+        return undecodable("the signature has no signer")
+    signer = signed_data.signers[0]
+    faults = _signer_faults(signed_data, signer, content_type)
+    candidates = [*signed_data.certificates, *further_certificates]
+    certificate_der, binding = _signer_certificate(signer, candidates)
+    certificate = load_certificate(certificate_der) if certificate_der else None
+    digest_name = DIGESTS.get(signer.digest_algorithm, "")
+    scheme = read_scheme(signer.signature_algorithm, digest_name)
+    digest = digest_of(digest_name) if digest_name else None
+    digest_matches = _digest_matches(signer, digest, bool(digest_name))
+    readable = certificate is not None or all(load_certificate(der) for der in signed_data.certificates)
+    if not readable and digest_matches is not False:  # a wrong digest is verdict enough
+        raise DerError("a certificate in the signature is malformed")
+    return CmsFacts(
+        digest_matches=digest_matches,
+        signature_matches=_signature_matches(signer, digest, scheme, certificate),
+        signer_certificate=certificate_der if certificate else None,
+        binding=binding,
+        algorithms=_algorithms(signer, digest_name, scheme, certificate),
+        attributes=tuple(attribute.kind for attribute in signer.signed_attributes),
+        certificates=signed_data.certificates,
+        crls=signed_data.crls,
+        ocsp_responses=signed_data.ocsp_responses,
+        signing_time=_signing_time(signer),
+        faults=tuple(faults),
+    )
+
+
+def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: str) -> list[str]:
+    faults = []
+    if len(signed_data.signers) != 1:
+        faults.append(f"{len(signed_data.signers)} signers in one signature instead of one")
+    if signer.signed_attributes_element is None:
+        return faults
+    kinds = [attribute.kind for attribute in signer.signed_attributes]
+    repeated = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+    if repeated:
+        faults.append("a signed attribute is repeated: " + ", ".join(repeated))
+    stated = [value for attribute in signer.signed(CONTENT_TYPE) for value in attribute.values]
+    if len(stated) != 1 or oid(read(stated[0])) != content_type:
+        faults.append("the content-type attribute does not state the type of the content")
+    return faults
+
+
+def _digest_matches(signer: SignerInfo, digest: bytes | None, known: bool) -> bool | None:
+    """The message-digest attribute against the content; without attributes the value covers the content."""
+    if signer.signed_attributes_element is None:
+        return True if digest is not None else None
+    stated = [value for attribute in signer.signed(MESSAGE_DIGEST) for value in attribute.values]
+    if not known or len(stated) != 1:
+        return False  # an unknown digest can match nothing; a repeated one is two statements
+    return None if digest is None else octets(expect(read(stated[0]), OCTET_STRING)) == digest
+
+
+def _signature_matches(
+    signer: SignerInfo, digest: bytes | None, scheme: Scheme | None, certificate: Certificate | None
+) -> bool | None:
+    if certificate is None or scheme is None:
+        return None
+    attributes = signer.signed_attributes_element
+    if attributes is None:
+        return None if digest is None else verifies_digest(scheme, certificate.key, signer.signature, digest)
+    if not is_sorted_set(attributes):
+        return False  # what is signed is the DER encoding (RFC 5652 §5.4), and this is not it
+    # The [0] tag stands in for that of the SET OF that was signed.
+    signed = b"\x31" + attributes.raw[1:]
+    return verifies(scheme, certificate.key, signer.signature, signed)
+
+
+def _signer_certificate(
+    signer: SignerInfo, candidates: Sequence[bytes]
+) -> tuple[bytes | None, SignerBinding]:
+    """The certificate that the signature names, and whether its signed reference names it too."""
+    references = _references(signer)
+    named = [der for der in dict.fromkeys(candidates) if _is_named(signer, der)]
+    if not references:
+        return (named[0] if named else None), SignerBinding.ABSENT
+    for der in named or dict.fromkeys(candidates):
+        if all(_is_hashed(reference, der) for reference in references):
+            return der, SignerBinding.BOUND  # an issuerSerial that differs is no reason to doubt the hash
+    return (named[0] if named else None), SignerBinding.MISMATCH
+
+
+def _references(signer: SignerInfo) -> list[tuple[str, bytes]]:
+    """(digest name, hash) of the first certificate in each signing-certificate attribute (RFC 5035)."""
+    found = []
+    for kind, default in ((SIGNING_CERTIFICATE, "sha1"), (SIGNING_CERTIFICATE_V2, "sha256")):
+        for attribute in signer.signed(kind):
+            for value in attribute.values:
+                found.append(_reference(read(value), default))
+    return found
+
+
+def _reference(value: Element, default: str) -> tuple[str, bytes]:
+    certificates = value.parts(SEQUENCE, 1)[0].parts(SEQUENCE, 1)
+    parts = certificates[0].parts(SEQUENCE, 1)
+    if parts[0].tag == SEQUENCE:
+        name = DIGESTS.get(oid(parts[0].parts(SEQUENCE, 1)[0]), "")
+        if len(parts) < 2:
+            raise DerError("a certificate reference without a hash")
+        return name, octets(parts[1])
+    return default, octets(parts[0])
+
+
+def _is_hashed(reference: tuple[str, bytes], der: bytes) -> bool:
+    name, value = reference
+    return bool(name) and hashlib.new(name, der, usedforsecurity=False).digest() == value
+
+
+def _is_named(signer: SignerInfo, der: bytes) -> bool:
+    certificate = load_certificate(der)
+    if certificate is None:
+        return False
+    if signer.subject_key_identifier is not None:
+        identifier = certificate.extension(x509.SubjectKeyIdentifier)
+        return identifier is not None and identifier.digest == signer.subject_key_identifier
+    return certificate.parsed.serial_number == signer.serial_number and certificate.issuer == signer.issuer
+
+
+def _algorithms(
+    signer: SignerInfo, digest_name: str, scheme: Scheme | None, certificate: Certificate | None
+) -> tuple[AlgorithmUse, ...]:
+    uses = [AlgorithmUse("message-digest", digest_name or signer.digest_algorithm)]
+    bits = key_size(certificate.key) if certificate else 0
+    if scheme is None:
+        uses.append(AlgorithmUse("signature value", digest_name, "unknown", bits))
+    else:
+        uses.append(AlgorithmUse("signature value", scheme.digest, scheme.name, bits))
+        if scheme.mask_digest and scheme.mask_digest != scheme.digest:
+            uses.append(AlgorithmUse("mask of the signature value", scheme.mask_digest))
+    return tuple(uses)
+
+
+def _signing_time(signer: SignerInfo) -> datetime | None:
+    """The signing-time attribute; a malformed one is as none (EN 319 102-1 §5.2.8)."""
+    for attribute in signer.signed(SIGNING_TIME):
+        for value in attribute.values:
+            try:
+                return asn1_time(read(value))
+            except DerError:
+                return None
+    return None

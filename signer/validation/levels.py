@@ -1,0 +1,52 @@
+"""Levels of signatures (EN 319 142-1 §6, EN 319 122-1 §6) by what they have, whether it holds or not."""
+
+from signer.validation.certificates import CertificatePool, load_certificate
+from signer.validation.facts import DocumentFacts, SignatureFacts, StoredData, TimestampFacts
+from signer.validation.revocation import RevocationData
+
+
+def covering(signature: SignatureFacts, document: DocumentFacts) -> list[TimestampFacts]:
+    """Well-formed document time-stamps whose bytes hold the whole signature."""
+    return [
+        stamp
+        for stamp in document.document_timestamps
+        if 0 < signature.end <= stamp.covered and not stamp.faults
+    ]
+
+
+def level(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
+    """The level reached, such as `PAdES-BASELINE-LT`; of other signatures, the name of what they are."""
+    reached = _reached(signature, document, pool)
+    if signature.format == "CAdES":
+        return f"CAdES-BASELINE-{reached}" if signature.baseline else "CAdES-BES"
+    if signature.cms.faults or signature.malformed:
+        return "PDF-NOT-ETSI"
+    if signature.baseline:
+        return f"PAdES-BASELINE-{reached}"
+    if signature.format == "PKCS7":
+        return f"PKCS7-{reached}"
+    return "PAdES-LTV" if reached == "LTA" else "PAdES-BES"
+
+
+def _reached(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
+    stamps = covering(signature, document)
+    if not signature.timestamps and not stamps:
+        return "B"
+    if not _has_revocation_data(signature, document.store, pool):
+        return "T"
+    return "LTA" if any(_covers_store(stamp, document.store) for stamp in stamps) else "LT"
+
+
+def _has_revocation_data(signature: SignatureFacts, store: StoredData, pool: CertificatePool) -> bool:
+    """Whether the document keeps revocation data on the signer's certificate."""
+    der = signature.cms.signer_certificate
+    certificate = load_certificate(der) if der else None
+    if certificate is None or not (store.crls or store.ocsp_responses):
+        return False
+    data = RevocationData((crl for crl, _ in store.crls), (answer for answer, _ in store.ocsp_responses))
+    return any(data.mentions(certificate, issuer) for issuer in pool.named(certificate.issuer))
+
+
+def _covers_store(stamp: TimestampFacts, store: StoredData) -> bool:
+    kept = (*store.certificates, *store.crls, *store.ocsp_responses)
+    return any(position < stamp.covered for _, position in kept)

@@ -1,0 +1,57 @@
+"""What a judgement goes by, as data: trust anchors, revocation, the time of judging, algorithm dates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from signer.algorithms import DIGEST_ENDS, KEY_ENDS, NEVER_BELIEVED
+from signer.validation.facts import AlgorithmUse
+
+RevocationMode = Literal["required", "off"]
+
+
+def _key_ends() -> dict[str, tuple[tuple[int, datetime], ...]]:
+    return {str(scheme): ends for scheme, ends in KEY_ENDS.items()}
+
+
+@dataclass(frozen=True)
+class AlgorithmPolicy:
+    """First moments at which algorithms are no longer believed (ETSI TS 119 312).
+
+    digests: by hashlib's name. keys: by scheme, (least size in bits, moment), ascending. Not listed: never.
+    """
+
+    digests: Mapping[str, datetime] = field(default_factory=lambda: dict(DIGEST_ENDS))
+    keys: Mapping[str, tuple[tuple[int, datetime], ...]] = field(default_factory=_key_ends)
+
+    def end(self, use: AlgorithmUse) -> datetime:
+        """First moment at which what was made with the algorithm is no longer believed."""
+        digest = self.digests.get(use.digest, NEVER_BELIEVED)
+        if not use.scheme:
+            return digest
+        fitting = [end for least, end in self.keys.get(use.scheme, ()) if least <= use.key_bits]
+        return min(digest, fitting[-1] if fitting else NEVER_BELIEVED)
+
+
+@dataclass(frozen=True)
+class ValidationPolicy:
+    """A validation policy (EN 319 102-1 §5.1.4.2).
+
+    anchors: trusted certificates, DER, of signers and time-stamping authorities alike.
+    time: as of when is judged, aware. revocation: `required` asks for fresh proof that no certificate was
+    revoked; `off` does without, but never overlooks a revocation that is known.
+    certificates, crls, ocsp_responses: further validation data beside those in the document, DER.
+    freshness: greatest age of revocation data; None: until its nextUpdate.
+    delay: longest time from claimed to proven signing time; None: any.
+    """
+
+    anchors: tuple[bytes, ...]
+    time: datetime
+    revocation: RevocationMode = "required"
+    certificates: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsp_responses: tuple[bytes, ...] = ()
+    algorithms: AlgorithmPolicy = field(default_factory=AlgorithmPolicy)
+    freshness: timedelta | None = None
+    delay: timedelta | None = None

@@ -1,0 +1,130 @@
+"""Verdicts as plain values, and the report of one document as JSON."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from signer.validation.facts import Integrity, TimestampKind
+from signer.validation.indication import Conclusion
+from signer.validation.pdf.aftermath import Modification
+
+Json = dict[str, object]
+"""A JSON object."""
+
+
+@dataclass(frozen=True)
+class TimestampVerdict:
+    """The verdict on a time-stamp. authority: common name of its certificate."""
+
+    kind: TimestampKind
+    field: str
+    integrity: Integrity
+    generation_time: datetime | None
+    authority: str | None
+    conclusion: Conclusion
+    modification: Modification
+    changes: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """As a JSON object."""
+        return {
+            "kind": str(self.kind),
+            "field": self.field,
+            "integrity": str(self.integrity),
+            "generation_time": _time(self.generation_time),
+            "authority": self.authority,
+            **_conclusion(self.conclusion),
+        }
+
+
+@dataclass(frozen=True)
+class SignatureVerdict:
+    """The verdict on one signature; each thing that can be wrong with it is told apart.
+
+    integrity: the signed bytes. modification, changes: what came after. conclusion: trust, in one word.
+    signing_time: claimed by the signer. best_signature_time: earliest proven, None where nothing proves any.
+    path: common names from the signer to the trust anchor, as far as a path was found.
+    """
+
+    field: str
+    format: str
+    level: str
+    integrity: Integrity
+    modification: Modification
+    conclusion: Conclusion
+    signing_time: datetime | None
+    best_signature_time: datetime | None
+    signer: str | None
+    signer_certificate: bytes | None
+    path: tuple[str, ...]
+    timestamps: tuple[TimestampVerdict, ...]
+    changes: tuple[str, ...]
+    faults: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """As a JSON object."""
+        return {
+            "field": self.field,
+            "format": self.format,
+            "level": self.level,
+            "integrity": str(self.integrity),
+            "modification": str(self.modification),
+            **_conclusion(self.conclusion),
+            "signing_time": _time(self.signing_time),
+            "best_signature_time": _time(self.best_signature_time),
+            "signer": self.signer,
+            "timestamps": [stamp.to_json() for stamp in self.timestamps],
+            "path": list(self.path),
+            "changes": list(self.changes),
+            "faults": list(self.faults),
+        }
+
+
+@dataclass(frozen=True)
+class ReportError:
+    """Why a document could not be judged: a reason that never changes its meaning, and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """The verdicts on all signatures of a document.
+
+    file: its name for people. sha256: of the judged bytes, 32 octets; empty where none were read.
+    document_timestamps: all of them, also those that cover no signature. seconds: how long it took.
+    """
+
+    file: str
+    sha256: bytes
+    validation_time: datetime
+    signatures: tuple[SignatureVerdict, ...] = ()
+    document_timestamps: tuple[TimestampVerdict, ...] = ()
+    error: ReportError | None = None
+    seconds: float = 0.0
+
+    def to_json(self) -> Json:
+        """As a JSON object; keys are only ever added."""
+        error = {"reason": self.error.reason, "message": self.error.message} if self.error else None
+        return {
+            "file": self.file,
+            "error": error,
+            "signatures": [signature.to_json() for signature in self.signatures],
+            "seconds": round(self.seconds, 4),
+            "sha256": self.sha256.hex(),
+            "validation_time": _time(self.validation_time),
+            "document_timestamps": [stamp.to_json() for stamp in self.document_timestamps],
+        }
+
+
+def _conclusion(conclusion: Conclusion) -> Json:
+    kind = conclusion.sub_indication
+    return {
+        "indication": str(conclusion.indication),
+        "sub_indication": str(kind) if kind else None,
+        "explanation": conclusion.explanation,
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else None
