@@ -1,0 +1,1 @@
+"""Keeping documents and the proofs of what they were, for decades."""
