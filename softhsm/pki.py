@@ -17,7 +17,7 @@ VALID_FROM = datetime(2024, 1, 1, tzinfo=UTC)
 AUTHORITY_LIFE = timedelta(days=365 * 30)
 HOLDER_LIFE = timedelta(days=365 * 25)
 
-ORGANISATION = "Primăria Comunei Valea Verde (TEST)"
+ORGANISATION = "Primăria Comunei Lunca Teilor (TEST)"
 
 HolderKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 

@@ -47,12 +47,12 @@ class TokenPlan:
 
 
 CITY_HALL = (
-    TokenPlan("primar", "p256", Holder("Ioana Mureșan", "Primar", "Ioana", "Mureșan")),
+    TokenPlan("primar", "p256", Holder("Ion-Matei Șerbănescu", "Primar", "Ion-Matei", "Șerbănescu")),
     TokenPlan(
-        "secretar-general", "rsa3072", Holder("Mihai Ștefănescu", "Secretar general", "Mihai", "Ștefănescu")
+        "secretar-general", "rsa3072", Holder("Elena Dumitrescu", "Secretar general", "Elena", "Dumitrescu")
     ),
     TokenPlan("contabil", "p384", Holder("Elena Țurcanu", "Contabil", "Elena", "Țurcanu")),
-    TokenPlan("sigiliu", "rsa2048", Holder("Primăria Comunei Valea Verde (TEST)")),
+    TokenPlan("sigiliu", "rsa2048", Holder("Primăria Comunei Lunca Teilor (TEST)")),
 )
 """The city hall of the demo: three officials, and the seal."""
 

@@ -168,10 +168,10 @@ def reset_pin_count(hsm: Provisioned, label: str) -> None:
 @pytest.mark.parametrize(
     ("label", "algorithm", "bits", "name"),
     [
-        ("primar", SignatureAlgorithm("ecdsa", "sha256"), 256, "Ioana Mureșan"),
+        ("primar", SignatureAlgorithm("ecdsa", "sha256"), 256, "Ion-Matei Șerbănescu"),
         ("contabil", SignatureAlgorithm("ecdsa", "sha384"), 384, "Elena Țurcanu"),
-        ("secretar-general", SignatureAlgorithm("rsa_pss", "sha256"), 3072, "Mihai Ștefănescu"),
-        ("sigiliu", SignatureAlgorithm("rsa_pkcs1", "sha256"), 2048, "Primăria Comunei Valea Verde (TEST)"),
+        ("secretar-general", SignatureAlgorithm("rsa_pss", "sha256"), 3072, "Elena Dumitrescu"),
+        ("sigiliu", SignatureAlgorithm("rsa_pkcs1", "sha256"), 2048, "Primăria Comunei Lunca Teilor (TEST)"),
     ],
 )
 def test_every_kind_of_key_is_listed_by_its_certificate_and_signs(
@@ -256,7 +256,7 @@ def test_a_wrong_configured_pin_does_not_hide_the_keys(hsm: Provisioned) -> None
     configuration = replace(hsm.token_configuration("primar", with_pin=True), pin=WRONG_PIN)
     with workers(hsm, configuration) as pool:
         refusal(FailedPreconditionError, pool, worker.probe)
-        assert only_key(pool).common_name == "Ioana Mureșan"
+        assert only_key(pool).common_name == "Ion-Matei Șerbănescu"
 
 
 def test_an_unknown_key_is_not_found(hsm: Provisioned) -> None:

@@ -1,0 +1,191 @@
+"""The wiring: every part is made here, once, and handed to whoever needs it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from google.protobuf.descriptor import ServiceDescriptor
+
+from archive.checkpoint import CheckpointSigner
+from archive.journal import Journal
+from archive.objects import FileObjectStore
+from pecete.archive.v1 import archive_pb2, archive_pb2_grpc
+from pecete.documents.v1 import documents_pb2, documents_pb2_grpc
+from pecete.errors import InvalidArgumentError
+from pecete.signing.v1 import signing_pb2, signing_pb2_grpc
+from pecete.timestamping.v1 import timestamping_pb2, timestamping_pb2_grpc
+from pecete.validation.v1 import validation_pb2, validation_pb2_grpc
+from pecete.workflow.v1 import workflow_pb2, workflow_pb2_grpc
+from server.archive_service import ArchiveService
+from server.authorities import open_authority, open_time_stamper
+from server.config import Configuration
+from server.database import Database
+from server.document_keeping import DocumentKeeper
+from server.documents_service import DocumentService
+from server.health import Health
+from server.idempotency import RequestLocks
+from server.judging import Judge
+from server.metrics import Metrics
+from server.migrations import require_newest
+from server.signing import DocumentSigner
+from server.signing_service import SigningService
+from server.timestamping_service import TimestampingService
+from server.token_registry import TokenRegistry
+from server.validation_service import ValidationService
+from server.workflow_service import WorkflowService
+from timestamping.authority import Authority
+from timestamping.timestamper import TimeStamper
+
+
+@dataclass(frozen=True)
+class House:
+    """All parts of a running server."""
+
+    configuration: Configuration
+    clock: Callable[[], datetime]
+    database: Database
+    journal: Journal
+    checkpoint_signer: CheckpointSigner
+    keeper: DocumentKeeper
+    tokens: TokenRegistry
+    judge: Judge
+    authority: Authority | None
+    time_stamper: TimeStamper | None
+    metrics: Metrics
+    health: Health
+
+    def services(self) -> Iterator[tuple[Callable[[Any, Any], None], object, ServiceDescriptor]]:
+        """Give for each service: what adds it to a server, its servicer, and its descriptor."""
+        locks = RequestLocks()
+        signer = DocumentSigner(self.keeper, self.tokens, self.time_stamper, self.clock)
+        yield (
+            documents_pb2_grpc.add_DocumentServiceServicer_to_server,
+            DocumentService(self.database, self.keeper, locks),
+            documents_pb2.DESCRIPTOR.services_by_name["DocumentService"],
+        )
+        yield (
+            signing_pb2_grpc.add_SigningServiceServicer_to_server,
+            SigningService(self.database, self.keeper, signer, locks),
+            signing_pb2.DESCRIPTOR.services_by_name["SigningService"],
+        )
+        yield (
+            validation_pb2_grpc.add_ValidationServiceServicer_to_server,
+            ValidationService(self.database, self.keeper, self.judge),
+            validation_pb2.DESCRIPTOR.services_by_name["ValidationService"],
+        )
+        yield (
+            timestamping_pb2_grpc.add_TimestampingServiceServicer_to_server,
+            TimestampingService(self.authority),
+            timestamping_pb2.DESCRIPTOR.services_by_name["TimestampingService"],
+        )
+        yield (
+            archive_pb2_grpc.add_ArchiveServiceServicer_to_server,
+            self._archive_service(locks),
+            archive_pb2.DESCRIPTOR.services_by_name["ArchiveService"],
+        )
+        yield (
+            workflow_pb2_grpc.add_WorkflowServiceServicer_to_server,
+            self._workflow_service(signer, locks),
+            workflow_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
+        )
+
+    def _archive_service(self, locks: RequestLocks) -> ArchiveService:
+        public_key = self.checkpoint_signer.public_key
+        return ArchiveService(
+            database=self.database,
+            keeper=self.keeper,
+            journal=self.journal,
+            judge=self.judge,
+            signer=self.checkpoint_signer,
+            journal_public_key=public_key.public_bytes(
+                Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+            ).decode("ascii"),
+            carrier_location=self.configuration.journal.origin,
+            locks=locks,
+            clock=self.clock,
+        )
+
+    def _workflow_service(self, signer: DocumentSigner, locks: RequestLocks) -> WorkflowService:
+        return WorkflowService(
+            database=self.database,
+            journal=self.journal,
+            keeper=self.keeper,
+            signer=signer,
+            locks=locks,
+            clock=self.clock,
+        )
+
+
+@asynccontextmanager
+async def open_house(configuration: Configuration, clock: Callable[[], datetime]) -> AsyncIterator[House]:
+    """Make every part, and close them in reverse order. Raises what keeps the server from starting."""
+    database = Database(configuration.database_url())
+    tokens = TokenRegistry(configuration.tokens)
+    judge = Judge(configuration.validation, configuration.server.workers, clock)
+    try:
+        require_newest(database)
+        journal = Journal(clock)
+        authority = await open_authority(configuration.timestamping, tokens, database, journal, clock)
+        async with open_time_stamper(authority, configuration.timestamping) as time_stamper:
+            yield House(
+                configuration=configuration,
+                clock=clock,
+                database=database,
+                journal=journal,
+                checkpoint_signer=checkpoint_signer(configuration),
+                keeper=_keeper(configuration, database, journal, clock),
+                tokens=tokens,
+                judge=judge,
+                authority=authority,
+                time_stamper=time_stamper,
+                metrics=Metrics(),
+                health=_health(database, tokens),
+            )
+    finally:
+        await tokens.close()
+        await judge.close()
+        database.close()
+
+
+def checkpoint_signer(configuration: Configuration) -> CheckpointSigner:
+    """Give who signs the journal's checkpoints. Raises InvalidArgumentError CONFIGURATION_KEY_UNREADABLE."""
+    try:
+        key = load_pem_private_key(configuration.journal.key.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise _not_a_journal_key() from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _not_a_journal_key()
+    return CheckpointSigner(key, configuration.journal.origin)
+
+
+def _not_a_journal_key() -> InvalidArgumentError:
+    return InvalidArgumentError(
+        "CONFIGURATION_KEY_UNREADABLE", "This must be an unencrypted Ed25519 key, PEM.", field="journal.key"
+    )
+
+
+def _keeper(
+    configuration: Configuration, database: Database, journal: Journal, clock: Callable[[], datetime]
+) -> DocumentKeeper:
+    return DocumentKeeper(
+        store=FileObjectStore(configuration.storage.directory),
+        database=database,
+        journal=journal,
+        clock=clock,
+        maximum_bytes=configuration.documents.maximum_bytes,
+        expire_after=timedelta(hours=configuration.documents.expire_after_hours),
+    )
+
+
+def _health(database: Database, tokens: TokenRegistry) -> Health:
+    async def look_at_database() -> None:
+        await database.fetch(lambda connection: connection.exec_driver_sql("SELECT 1"))
+
+    return Health(
+        {"database": look_at_database},
+        {f"tokens/{name}": token.check for name, token in tokens.tokens.items()},
+    )

@@ -1,0 +1,151 @@
+"""Retries get the first answer: what was answered under which request id (AIP-155).
+
+The answer is written in the transaction of its effect, so there is never one without the other. Of two
+equal requests at the same time the second waits in this process (`RequestLocks`), or on another machine
+loses at the primary key, takes nothing into effect and reads the first one's answer.
+"""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
+
+from pecete.errors import AbortedError, AlreadyExistsError, InvalidArgumentError
+
+METADATA = MetaData()
+
+answered_requests = Table(
+    "answered_requests",
+    METADATA,
+    Column("principal", String(255), primary_key=True),
+    Column("request_id", String(128), primary_key=True),
+    Column("method", String(128), nullable=False),
+    Column("request_sha256", LargeBinary(32), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    Index("answered_requests_create_time", "create_time"),
+)
+
+MAXIMUM_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """A caller's request: who, under which id, which method, and the SHA-256 of what was asked."""
+
+    principal: str
+    request_id: str
+    method: str
+    request_sha256: bytes
+
+
+def request_key(principal: str, method: str, request: Message, *, extra: bytes = b"") -> RequestKey:
+    """Make the key of a request message that has the fields `request_id` and perhaps `pin`.
+
+    The PIN takes no part: it is kept nowhere, not even as a digest. `extra`: what else was asked, such as the
+    digest of streamed bytes. Raises InvalidArgumentError REQUEST_ID_TOO_LONG.
+    """
+    copy = type(request)()
+    copy.CopyFrom(request)
+    request_id: str = getattr(copy, "request_id")  # noqa: B009 - messages are checked by the descriptor
+    if len(request_id) > MAXIMUM_LENGTH:
+        raise InvalidArgumentError(
+            "REQUEST_ID_TOO_LONG", f"At most {MAXIMUM_LENGTH} characters are taken.", field="request_id"
+        )
+    for field in ("pin", "request_id"):
+        if field in copy.DESCRIPTOR.fields_by_name:
+            copy.ClearField(field)
+    digest = hashlib.sha256(copy.SerializeToString(deterministic=True) + extra).digest()
+    return RequestKey(principal, request_id, method, digest)
+
+
+def recall(connection: Connection, key: RequestKey) -> bytes | None:
+    """Give the first answer to this request, serialised, or None.
+
+    Raises AlreadyExistsError REQUEST_ID_REUSED when the id was used for something else.
+    """
+    if not key.request_id:
+        return None
+    table = answered_requests
+    query = select(table.c.method, table.c.request_sha256, table.c.answer).where(
+        table.c.principal == key.principal, table.c.request_id == key.request_id
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    if row.method != key.method or bytes(row.request_sha256) != key.request_sha256:
+        raise AlreadyExistsError(
+            "REQUEST_ID_REUSED", "The request id was used for another request.", field="request_id"
+        )
+    return bytes(row.answer)
+
+
+def remember(connection: Connection, key: RequestKey, answer: Message, now: int) -> None:
+    """Keep the answer in the transaction of its effect.
+
+    Raises AbortedError REQUEST_ANSWERED when the same request was answered meanwhile: the transaction must
+    be given up and the first answer recalled.
+    """
+    if not key.request_id:
+        return
+    row = {
+        "principal": key.principal,
+        "request_id": key.request_id,
+        "method": key.method,
+        "request_sha256": key.request_sha256,
+        "answer": answer.SerializeToString(),
+        "create_time": now,
+    }
+    try:
+        connection.execute(insert(answered_requests).values(row))
+    except IntegrityError as error:
+        raise AbortedError("REQUEST_ANSWERED", "The same request was answered meanwhile.") from error
+
+
+def forget(connection: Connection, before: int) -> int:
+    """Remove answers older than `before` (microseconds UTC) and give their number."""
+    return connection.execute(
+        delete(answered_requests).where(answered_requests.c.create_time < before)
+    ).rowcount
+
+
+class RequestLocks:
+    """One lock for each request that is under way in this process."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._users: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    @asynccontextmanager
+    async def hold(self, key: RequestKey) -> AsyncIterator[None]:
+        """Let equal requests pass one after the other; requests without an id pass freely."""
+        if not key.request_id:
+            yield
+            return
+        name = (key.principal, key.request_id)
+        self._users[name] += 1
+        try:
+            async with self._locks[name]:
+                yield
+        finally:
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name], self._locks[name]

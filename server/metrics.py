@@ -1,0 +1,58 @@
+"""What Prometheus learns of the service, and the HTTP port where it asks."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The service's figures, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.calls = Counter("pecete_calls", "Finished calls", ["method", "code"], registry=self.registry)
+        self.seconds = Histogram(
+            "pecete_call_seconds", "Duration of calls", ["method"], buckets=_BUCKETS, registry=self.registry
+        )
+        self.errors = Counter("pecete_errors", "Errors by reason", ["reason"], registry=self.registry)
+        self.in_flight = Gauge("pecete_calls_in_flight", "Calls under way", registry=self.registry)
+        self.journal_size = Gauge("pecete_journal_size", "Leaves of the journal", registry=self.registry)
+        self.token_up = Gauge(
+            "pecete_token_up", "1: the token answers, 0: it does not", ["token"], registry=self.registry
+        )
+        self.jobs = Counter("pecete_jobs", "Background jobs run", ["work", "outcome"], registry=self.registry)
+
+    def finished(self, method: str, code: str, reason: str, seconds: float) -> None:
+        """Count a finished call by its status code, and its error by reason where it has one.
+
+        method: one that the service has, so that strangers cannot make figures without end.
+        """
+        self.calls.labels(method, code).inc()
+        self.seconds.labels(method).observe(seconds)
+        if reason:
+            self.errors.labels(reason).inc()
+
+
+def http_application(metrics: Metrics, health: Callable[[], Awaitable[dict[str, str]]]) -> web.Application:
+    """Give the application that answers `/metrics` and `/healthz`.
+
+    health: gives each part's state, `ok` or a reason; `/healthz` answers 503 unless all are `ok`.
+    """
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def show_health(_request: web.Request) -> web.Response:
+        parts = await health()
+        healthy = all(state == "ok" for state in parts.values())
+        return web.json_response(parts, status=200 if healthy else 503)
+
+    application = web.Application()
+    application.add_routes([web.get("/metrics", show_metrics), web.get("/healthz", show_health)])
+    return application

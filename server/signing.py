@@ -1,0 +1,153 @@
+"""The journey of one signature: document, token, time-stamp, new document.
+
+No byte of the given document changes and none is held in memory: a worker process reads it where it is
+stored and gives back the section to append; the time-stamp goes into that section; the object store copies
+the document and appends. What is not answered leaves at most an object without a row, which is swept.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from pecete.errors import FailedPreconditionError
+from server.document_keeping import DocumentKeeper
+from server.documents import Document
+from server.times import microseconds
+from server.token_registry import RegisteredKey, TokenRegistry
+from signer.pades.options import AppearanceText, SignatureOptions
+from signer.pades.signing import SignedSection, finish, signature_value
+
+LEVELS = ("B-B", "B-T")
+"""PAdES baseline levels that can be made, lowest first."""
+
+TIMESTAMP_RESERVE = 8192
+"""Octets that a signature keeps free for its time-stamp token with the authority's certificates."""
+
+
+class TimeStamper(Protocol):
+    """Whoever gives time-stamp tokens: the authority of this house or a foreign one."""
+
+    async def stamp(self, digest_algorithm: str, digest: bytes, *, client: str, request_id: str) -> bytes:
+        """Give a TimeStampToken (DER) over a digest."""
+
+
+@dataclass(frozen=True)
+class Visible:
+    """What a visible signature shows beside the signer's name; `page` is counted from 1, 0 is the last."""
+
+    capacity: str = ""
+    register_number: str = ""
+    verification_uri: str = ""
+    page: int = 0
+
+    def text(self, signer_name: str) -> AppearanceText:
+        """Give the texts of the appearance for a signer of this name."""
+        return AppearanceText(signer_name, self.capacity, self.register_number, self.verification_uri)
+
+
+@dataclass(frozen=True)
+class SigningOrder:
+    """What a caller wants: key, level, what the signature says, and the PIN where the key asks for one."""
+
+    signing_key: str
+    level: str = "B-T"
+    pin: str | None = field(default=None, repr=False)
+    field_name: str | None = None
+    reason: str = ""
+    location: str = ""
+    visible: Visible | None = None
+
+    def options(self, signer_name: str, signing_time: datetime) -> SignatureOptions:
+        """Give how this signature is made by a signer of this name at this time."""
+        shown = self.visible
+        return SignatureOptions(
+            signing_time=signing_time,
+            field_name=self.field_name,
+            reason=self.reason,
+            location=self.location,
+            appearance=shown.text(signer_name) if shown else None,
+            page=shown.page if shown else 0,
+            timestamp_reserve=TIMESTAMP_RESERVE if self.level == "B-T" else 0,
+        )
+
+
+@dataclass(frozen=True)
+class MadeSignature:
+    """A signature that was made: `signing_time` in microseconds UTC, the token (DER) empty at B-B."""
+
+    field_name: str
+    signing_key: str
+    level: str
+    signing_time: int
+    timestamp_token: bytes
+
+
+@dataclass(frozen=True)
+class SignedDocument:
+    """The new document, stored but not yet registered, and its signature."""
+
+    document: Document
+    signature: MadeSignature
+
+
+class DocumentSigner:
+    """Signs stored documents. One for the whole server."""
+
+    def __init__(
+        self,
+        keeper: DocumentKeeper,
+        tokens: TokenRegistry,
+        time_stamper: TimeStamper | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.tokens = tokens
+        self._keeper = keeper
+        self._time_stamper = time_stamper
+        self._clock = clock
+
+    async def sign(
+        self, document: Document, order: SigningOrder, *, principal: str, request_id: str
+    ) -> SignedDocument:
+        """Sign one document with one key.
+
+        Raises what the key, the document or the time-stamping authority is at fault with; the level that was
+        asked for is never lowered, and nothing is registered.
+        """
+        key = await self.tokens.find(order.signing_key, principal)
+        return await self.sign_with(key, document, order, principal=principal, request_id=request_id)
+
+    async def sign_with(
+        self, key: RegisteredKey, document: Document, order: SigningOrder, *, principal: str, request_id: str
+    ) -> SignedDocument:
+        """Sign with a key that was found before."""
+        if order.level == "B-T" and self._time_stamper is None:
+            raise FailedPreconditionError(
+                "TIMESTAMP_AUTHORITY_NOT_CONFIGURED",
+                "Level B-T needs a time-stamping authority, and none is configured.",
+                field="level",
+            )
+        now = self._clock()
+        options = order.options(key.info.common_name, now)
+        path = self._keeper.store.path(document.sha256.hex())
+        section = await self.tokens.sign_section(key, path, options, order.pin)
+        token = await self._time_stamp(section, order.level, principal, request_id)
+        tail = finish(section, token or None)
+        stored = await asyncio.to_thread(self._keeper.store.append_object, document.sha256.hex(), tail)
+        signed = self._keeper.describe(
+            stored,
+            media=document.media_type,
+            display_name=document.display_name,
+            owner=document.owner,
+            time=microseconds(self._clock()),
+        )
+        made = MadeSignature(section.field_name, key.name, order.level, microseconds(now), token)
+        return SignedDocument(signed, made)
+
+    async def _time_stamp(self, section: SignedSection, level: str, client: str, request_id: str) -> bytes:
+        if level == "B-B" or self._time_stamper is None:
+            return b""
+        digest = sha256(signature_value(section)).digest()
+        return await self._time_stamper.stamp("sha256", digest, client=client, request_id=request_id)

@@ -1,0 +1,182 @@
+"""gRPC front of signing: translates requests and answers."""
+
+import asyncio
+
+import grpc
+from sqlalchemy import Connection
+
+from pecete.errors import AbortedError, InvalidArgumentError
+from pecete.signing.v1 import signing_pb2 as pb
+from pecete.signing.v1 import signing_pb2_grpc as rpc
+from server import documents
+from server.database import Database
+from server.document_keeping import INLINE_MAXIMUM, DocumentKeeper
+from server.documents import Document
+from server.documents_service import document_message
+from server.idempotency import RequestKey, RequestLocks, recall, remember, request_key
+from server.interceptors import caller
+from server.signing import DocumentSigner, MadeSignature, SignedDocument, SigningOrder, Visible
+from server.times import timestamp, timestamp_of
+from server.token_registry import RegisteredKey
+from workflow.journal import Act
+
+_LEVELS: dict[int, str] = {
+    pb.SIGNATURE_LEVEL_UNSPECIFIED: "B-T",
+    pb.SIGNATURE_LEVEL_PADES_B_B: "B-B",
+    pb.SIGNATURE_LEVEL_PADES_B_T: "B-T",
+}
+_LEVEL_CODES = {"B-B": pb.SIGNATURE_LEVEL_PADES_B_B, "B-T": pb.SIGNATURE_LEVEL_PADES_B_T}
+PAGE_SIZE = 100
+
+
+def level_name(level: int) -> str:
+    """Give a wire level as the domain names it. Raises InvalidArgumentError SIGNATURE_LEVEL_UNKNOWN."""
+    if level not in _LEVELS:
+        raise InvalidArgumentError("SIGNATURE_LEVEL_UNKNOWN", "There is no such level.", field="level")
+    return _LEVELS[level]
+
+
+def key_message(key: RegisteredKey) -> pb.SigningKey:
+    """Give a key as its message."""
+    algorithm = f"SIGNATURE_ALGORITHM_{key.info.algorithm.scheme}_{key.info.algorithm.digest}".upper()
+    return pb.SigningKey(
+        name=key.name,
+        display_name=key.info.common_name,
+        certificate=key.info.certificate,
+        chain=key.info.chain,
+        algorithm=pb.SignatureAlgorithm.Value(algorithm),
+        key_bits=key.info.key_bits,
+        not_before_time=timestamp_of(key.info.not_before),
+        not_after_time=timestamp_of(key.info.not_after),
+        token=key.token.name,
+        pin_required=key.token.pin is None,
+    )
+
+
+def signature_message(made: MadeSignature) -> pb.Signature:
+    """Give a made signature as its message."""
+    return pb.Signature(
+        field_name=made.field_name,
+        signing_key=made.signing_key,
+        level=_LEVEL_CODES[made.level],
+        signing_time=timestamp(made.signing_time),
+        timestamp_token=made.timestamp_token,
+    )
+
+
+class SigningService(rpc.SigningServiceServicer):
+    """Lists keys and signs documents with them."""
+
+    def __init__(
+        self,
+        database: Database,
+        keeper: DocumentKeeper,
+        signer: DocumentSigner,
+        locks: RequestLocks,
+    ) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._signer = signer
+        self._locks = locks
+
+    async def ListSigningKeys(
+        self, request: pb.ListSigningKeysRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> pb.ListSigningKeysResponse:
+        """List the caller's keys."""
+        keys = await self._signer.tokens.list_keys(caller().principal)
+        rest = [key for key in keys if key.name > request.page_token]
+        size = min(request.page_size or PAGE_SIZE, PAGE_SIZE)
+        page = rest[:size]
+        more = page[-1].name if len(rest) > size else ""
+        return pb.ListSigningKeysResponse(signing_keys=map(key_message, page), next_page_token=more)
+
+    async def GetSigningKey(
+        self, request: pb.GetSigningKeyRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> pb.SigningKey:
+        """Describe one key."""
+        return key_message(await self._signer.tokens.find(request.name, caller().principal))
+
+    async def SignDocument(
+        self, request: pb.SignDocumentRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> pb.SignDocumentResponse:
+        """Append one signature and register the new document."""
+        key = request_key(caller().principal, "SignDocument", request)
+        async with self._locks.hold(key):
+            first = await self._database.fetch(recall, key)
+            answer = (
+                await self._sign(request, key) if first is None else pb.SignDocumentResponse.FromString(first)
+            )
+        return await self._with_content(answer, request.return_content)
+
+    async def _sign(self, request: pb.SignDocumentRequest, key: RequestKey) -> pb.SignDocumentResponse:
+        order = signing_order(request)
+        await self._signer.tokens.find(order.signing_key, key.principal)
+        source = await self._source(request, key)
+        signed = await self._signer.sign(source, order, principal=key.principal, request_id=key.request_id)
+        answer = pb.SignDocumentResponse(
+            document=document_message(signed.document), signature=signature_message(signed.signature)
+        )
+        try:
+            await self._database.run(self._register, key, signed, answer)
+        except AbortedError:
+            first = await self._database.fetch(recall, key)
+            if first is None:
+                raise
+            return pb.SignDocumentResponse.FromString(first)
+        return answer
+
+    def _register(
+        self, connection: Connection, key: RequestKey, signed: SignedDocument, answer: pb.SignDocumentResponse
+    ) -> None:
+        act = Act(key.principal, key.request_id, signed.document.create_time)
+        self._keeper.register(connection, act, signed.document, "signature.create")
+        remember(connection, key, answer, act.time)
+
+    async def _source(self, request: pb.SignDocumentRequest, key: RequestKey) -> Document:
+        """Give the document to sign; an inline one is stored and registered first, like any other."""
+        if request.WhichOneof("source") == "document":
+            return await self._database.fetch(documents.get, request.document)
+        return await self._keeper.keep_inline(
+            request.content, principal=key.principal, request_id=caller().request_id
+        )
+
+    async def _with_content(self, answer: pb.SignDocumentResponse, wanted: bool) -> pb.SignDocumentResponse:
+        if not wanted:
+            return answer
+        if answer.document.size_bytes > INLINE_MAXIMUM:
+            raise InvalidArgumentError(
+                "CONTENT_TOO_LARGE",
+                "The signed document is too long to travel inline; download it.",
+                field="return_content",
+                metadata={"document": answer.document.name},
+            )
+        path = self._keeper.store.path(answer.document.sha256.hex())
+        answer.content = await asyncio.to_thread(path.read_bytes)
+        return answer
+
+
+def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
+    """Read what is wanted.
+
+    Raises InvalidArgumentError DOCUMENT_MISSING, SIGNING_KEY_MISSING, SIGNATURE_LEVEL_UNKNOWN
+    or PAGE_NEGATIVE.
+    """
+    if request.WhichOneof("source") is None:
+        raise InvalidArgumentError("DOCUMENT_MISSING", "Name a document or send it inline.", field="document")
+    if not request.signing_key:
+        raise InvalidArgumentError("SIGNING_KEY_MISSING", "Name the key to sign with.", field="signing_key")
+    shown = request.visible_signature
+    if shown.page < 0:
+        raise InvalidArgumentError(
+            "PAGE_NEGATIVE", "Pages are counted from 1.", field="visible_signature.page"
+        )
+    visible = Visible(shown.capacity, shown.register_number, shown.verification_uri, shown.page)
+    return SigningOrder(
+        signing_key=request.signing_key,
+        level=level_name(request.level),
+        pin=request.pin or None,
+        field_name=request.field_name or None,
+        reason=request.reason,
+        location=request.location,
+        visible=visible if request.HasField("visible_signature") else None,
+    )

@@ -1,0 +1,144 @@
+"""`pecete-server validate`: judging documents on the command line, without a server."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pecete.errors import InvalidArgumentError, PeceteError
+
+if TYPE_CHECKING:
+    from signer.validation import SignatureVerdict, ValidationPolicy, ValidationReport
+    from signer.validation.sandbox import ValidationWorker
+
+_COLOUR = {"TOTAL_PASSED": "green", "INDETERMINATE": "yellow", "TOTAL_FAILED": "red"}
+
+
+def validate_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Signed documents.")],
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", metavar="CERT.pem", help="Trust anchors, PEM (one or more) or DER."),
+    ] = None,
+    crl: Annotated[
+        list[Path] | None, typer.Option("--crl", metavar="FILE", help="CRL beside those in the document.")
+    ] = None,
+    no_revocation: Annotated[
+        bool, typer.Option("--no-revocation", help="Do without proof that no certificate was revoked.")
+    ] = False,
+    detached: Annotated[
+        list[Path] | None,
+        typer.Option("--detached", metavar="FILE", help="What a signature that stands apart is over."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="ISO", help="Judge as of this time; default: now.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")] = False,
+) -> None:
+    """Judge the signatures of documents after ETSI EN 319 102-1.
+
+    Ends with 0 when each file got an answer, whatever it is, and with 1 when one could not be read.
+    """
+    from signer.validation.sandbox import ValidationWorker
+
+    policy = _policy(trust or [], crl or [], no_revocation, time)
+    unreadable = False
+    with ValidationWorker() as worker:
+        for file in files:
+            report = _judge(worker, file, policy, detached or [])
+            unreadable |= report.error is not None
+            if as_json:
+                typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+            else:
+                _print(report)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+def _policy(trust: list[Path], crls: list[Path], no_revocation: bool, time: str | None) -> "ValidationPolicy":
+    from signer.validation import ValidationPolicy
+
+    return ValidationPolicy(
+        anchors=tuple(der for path in trust for der in _ders(path, "CERTIFICATE", "trust")),
+        time=_moment(time),
+        revocation="off" if no_revocation else "required",
+        crls=tuple(der for path in crls for der in _ders(path, "X509 CRL", "crl")),
+    )
+
+
+def _moment(time: str | None) -> datetime:
+    """The time of judging; one without a zone is UTC."""
+    if time is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        raise InvalidArgumentError(
+            "TIME_MALFORMED", "Give the time as in 2026-01-31T12:00:00Z.", field="time"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _ders(path: Path, kind: str, field: str) -> list[bytes]:
+    """The objects of a PEM or DER file; a file that holds none is refused, for trust is not guessed."""
+    from signer.validation.pem import read_ders
+
+    try:
+        return read_ders(path.read_bytes(), kind, field)
+    except OSError:
+        raise InvalidArgumentError(
+            "FILE_UNREADABLE", f"The file {path} cannot be read.", field=field
+        ) from None
+
+
+def _judge(
+    worker: "ValidationWorker", file: Path, policy: "ValidationPolicy", detached: list[Path]
+) -> "ValidationReport":
+    """The report on a file; what cannot be judged has its error there."""
+    from signer.validation.report import ReportError, ValidationReport
+
+    try:
+        return replace(worker.validate(file, policy, detached=detached), file=str(file))
+    except PeceteError as error:
+        return ValidationReport(str(file), b"", policy.time, error=ReportError(error.reason, error.message))
+
+
+def _print(report: "ValidationReport") -> None:
+    """The report as text, one block for each signature."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(report.file)}[/bold]")
+    if report.error:
+        console.print(f"  [red]{escape(report.error.message)}[/red] ({report.error.reason})")
+    elif not report.signatures:
+        console.print("  no signatures")
+    for signature in report.signatures:
+        for line in _lines(signature):
+            console.print("  " + line)
+
+
+def _lines(signature: "SignatureVerdict") -> Iterator[str]:
+    from rich.markup import escape
+
+    conclusion = signature.conclusion
+    verdict = " ".join(filter(None, (conclusion.indication, conclusion.sub_indication)))
+    yield f"[{_COLOUR[conclusion.indication]}]{verdict}[/] {escape(signature.signer or 'unknown signer')}"
+    if conclusion.explanation:
+        yield "  " + escape(conclusion.explanation)
+    yield (
+        f"  {signature.level}, field {escape(repr(signature.field))}, content {signature.integrity}, "
+        f"later changes {signature.modification}"
+    )
+    times = (("claimed", signature.signing_time), ("proven", signature.best_signature_time))
+    yield "  " + ", ".join(f"{name} {time.isoformat() if time else 'unknown'}" for name, time in times)
+    for stamp in signature.timestamps:
+        told = " ".join(filter(None, (stamp.conclusion.indication, stamp.conclusion.sub_indication)))
+        yield f"  {stamp.kind} time-stamp of {escape(stamp.authority or 'unknown')}: {told}"
+    for change in signature.changes:
+        yield "  later: " + escape(change)

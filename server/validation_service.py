@@ -1,0 +1,97 @@
+"""gRPC front of the judging of signatures: translates verdicts."""
+
+import json
+from datetime import UTC
+
+import grpc
+
+from pecete.errors import InvalidArgumentError
+from pecete.validation.v1 import validation_pb2 as pb
+from pecete.validation.v1 import validation_pb2_grpc as rpc
+from server import documents
+from server.database import Database
+from server.document_keeping import DocumentKeeper
+from server.documents import Document
+from server.interceptors import caller
+from server.judging import Judge
+from server.times import timestamp_of
+from signer.validation import SignatureVerdict, TimestampVerdict, ValidationReport
+
+
+class ValidationService(rpc.ValidationServiceServicer):
+    """Judges the signatures of documents."""
+
+    def __init__(self, database: Database, keeper: DocumentKeeper, judge: Judge) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._judge = judge
+
+    async def ValidateDocument(
+        self, request: pb.ValidateDocumentRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> pb.ValidationReport:
+        """Judge each signature of a document."""
+        document = await self._source(request)
+        time = None
+        if request.HasField("validation_time"):
+            time = request.validation_time.ToDatetime(tzinfo=UTC)
+        report = await self._judge.judge(
+            self._keeper.store.path(document.sha256.hex()), display_name=document.display_name, time=time
+        )
+        if report.error is not None:
+            raise InvalidArgumentError(report.error.reason.upper(), report.error.message, field="document")
+        return report_message(report)
+
+    async def _source(self, request: pb.ValidateDocumentRequest) -> Document:
+        """Give the document to judge; an inline one is stored and registered like any other."""
+        source = request.WhichOneof("source")
+        if source is None:
+            raise InvalidArgumentError(
+                "DOCUMENT_MISSING", "Name a document or send it inline.", field="document"
+            )
+        if source == "document":
+            return await self._database.fetch(documents.get, request.document)
+        who = caller()
+        return await self._keeper.keep_inline(
+            request.content, principal=who.principal, request_id=who.request_id
+        )
+
+
+def report_message(report: ValidationReport) -> pb.ValidationReport:
+    """Give a report as its message."""
+    return pb.ValidationReport(
+        document_sha256=report.sha256,
+        validation_time=timestamp_of(report.validation_time),
+        signatures=map(_signature_message, report.signatures),
+        report_json=json.dumps(report.to_json(), ensure_ascii=False),
+    )
+
+
+def _signature_message(verdict: SignatureVerdict) -> pb.SignatureVerdict:
+    conclusion = verdict.conclusion
+    claimed, best = verdict.signing_time, verdict.best_signature_time
+    return pb.SignatureVerdict(
+        field=verdict.field,
+        format=verdict.format,
+        level=verdict.level,
+        integrity=pb.Integrity.Value(f"INTEGRITY_{verdict.integrity}".upper()),
+        modification=pb.Modification.Value(f"MODIFICATION_{verdict.modification}".upper()),
+        indication=pb.Indication.Value(f"INDICATION_{conclusion.indication}"),
+        sub_indication=conclusion.sub_indication or "",
+        signing_time=timestamp_of(claimed) if claimed else None,
+        best_signature_time=timestamp_of(best) if best else None,
+        signer=verdict.signer or "",
+        signer_certificate=verdict.signer_certificate or b"",
+        timestamps=map(_timestamp_message, verdict.timestamps),
+        changes=verdict.changes,
+    )
+
+
+def _timestamp_message(verdict: TimestampVerdict) -> pb.TimestampVerdict:
+    conclusion = verdict.conclusion
+    return pb.TimestampVerdict(
+        kind=str(verdict.kind),
+        generation_time=timestamp_of(verdict.generation_time) if verdict.generation_time else None,
+        authority=verdict.authority or "",
+        indication=pb.Indication.Value(f"INDICATION_{conclusion.indication}"),
+        sub_indication=conclusion.sub_indication or "",
+    )
