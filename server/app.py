@@ -1,6 +1,6 @@
 """The wiring: every part is made here, once, and handed to whoever needs it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ from server.migrations import require_newest
 from server.signing import DocumentSigner
 from server.signing_service import SigningService
 from server.timestamping_service import TimestampingService
-from server.token_registry import TokenRegistry
+from server.token_registry import Token, TokenRegistry
 from server.validation_service import ValidationService
 from server.workflow_service import WorkflowService
 from timestamping.authority import Authority
@@ -131,6 +131,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
         journal = Journal(clock)
         authority = await open_authority(configuration.timestamping, tokens, database, journal, clock)
         async with open_time_stamper(authority, configuration.timestamping) as time_stamper:
+            metrics = Metrics()
             yield House(
                 configuration=configuration,
                 clock=clock,
@@ -142,8 +143,8 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
                 judge=judge,
                 authority=authority,
                 time_stamper=time_stamper,
-                metrics=Metrics(),
-                health=_health(database, tokens),
+                metrics=metrics,
+                health=_health(database, tokens, metrics, authority.clock if authority else None),
             )
     finally:
         await tokens.close()
@@ -181,11 +182,23 @@ def _keeper(
     )
 
 
-def _health(database: Database, tokens: TokenRegistry) -> Health:
+def _health(database: Database, tokens: TokenRegistry, metrics: Metrics, clock: str | None) -> Health:
+    """The database is needed for everything; a token that is away leaves the others at work."""
+
     async def look_at_database() -> None:
         await database.fetch(lambda connection: connection.exec_driver_sql("SELECT 1"))
 
+    def look_at(token: Token) -> Callable[[], Awaitable[None]]:
+        async def look() -> None:
+            up = metrics.token_up.labels(token.settings.name)
+            up.set(0)
+            await token.check()
+            up.set(1)
+
+        return look
+
     return Health(
         {"database": look_at_database},
-        {f"tokens/{name}": token.check for name, token in tokens.tokens.items()},
+        {f"tokens/{name}": look_at(token) for name, token in tokens.tokens.items()},
+        {"timestamping/clock": clock} if clock else {},
     )

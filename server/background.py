@@ -131,10 +131,12 @@ class Chores:
         return None if size == last.size + 1 else size
 
     async def sign_checkpoint(self, _size: str) -> None:
-        """Sign the journal's present head."""
-        await self.house.database.run(
+        """Sign the journal's present head and have it time-stamped; what fails of that is due again."""
+        signed = await self.house.database.run(
             checkpoint.sign_checkpoint, self.house.checkpoint_signer, self.house.clock()
         )
+        if signed is not None:
+            await self.stamp_checkpoint(str(signed.size))
 
     async def due_stamps(self) -> list[str]:
         """Give the sizes of checkpoints without a time-stamp."""

@@ -7,7 +7,7 @@ time-stamped by this house's authority, the result is judged, archived, and its 
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,11 @@ def run(document: Path | None, folder: Path) -> None:
             trial = make_trial(Path(temporary))
             for token in trial.provisioned.tokens:
                 notes.append(f"token „{token.label}” · {token.plan.holder.common_name}")
-        start = time.perf_counter()
-        with running_server(trial, folder / "server.log") as server:
-            with teller.step(f"The server listens on {server.addresses['grpc']} (TLS)") as notes:
-                notes.append(f"started in {time.perf_counter() - start:.1f} s")
+        with ExitStack() as stack:
+            with teller.step("The server starts") as notes:
+                server = stack.enter_context(running_server(trial, folder / "server.log"))
+                notes.append(f"gRPC with TLS on {server.addresses['grpc']}")
+                notes.append(f"RFC 3161 over HTTP on {server.addresses['timestamps']}")
             Demo(teller, server, folder).run(source)
     teller.console.print(f"\n{demo_output.instructions(folder, source)}", highlight=False, soft_wrap=True)
 

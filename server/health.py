@@ -1,6 +1,8 @@
 """Whether the service can work: its parts' states, for gRPC's health service and for `/healthz`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import OVERALL_HEALTH, aio
@@ -11,25 +13,41 @@ Check = Callable[[], Awaitable[object]]
 """Looks at one part; raises PeceteError when it does not work."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look found: whether the service can work, and each part's state, `ok` or a reason."""
+
+    healthy: bool
+    parts: Mapping[str, str]
+
+
 class Health:
     """Asks every part how it is.
 
     required: by the part's name, such as `database`; without one of them the service cannot work. optional:
-    parts such as one token of several; gRPC's health service tells of each under its own name.
+    parts such as one token of several; gRPC's health service tells of each under its own name. notes: what
+    every answer repeats, such as which clock is trusted.
     """
 
-    def __init__(self, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        required: Mapping[str, Check],
+        optional: Mapping[str, Check],
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
         self.servicer = aio.HealthServicer()
         self._required = dict(required)
         self._optional = dict(optional)
+        self._notes = dict(notes or {})
 
-    async def look(self) -> dict[str, str]:
-        """Ask each part, tell gRPC's health service, and give the required ones' states: `ok` or a reason."""
-        states = {name: await _state(check) for name, check in self._required.items()}
-        await self._tell(OVERALL_HEALTH, all(state == "ok" for state in states.values()))
-        for name, check in self._optional.items():
-            await self._tell(name, await _state(check) == "ok")
-        return states
+    async def look(self) -> Look:
+        """Ask every part at once and tell gRPC's health service."""
+        required, optional = await asyncio.gather(_states(self._required), _states(self._optional))
+        healthy = all(state == "ok" for state in required.values())
+        await self._tell(OVERALL_HEALTH, healthy)
+        for name, state in optional.items():
+            await self._tell(name, state == "ok")
+        return Look(healthy, {**required, **optional, **self._notes})
 
     async def stopping(self) -> None:
         """Tell load balancers for good that nothing new is taken."""
@@ -38,6 +56,12 @@ class Health:
     async def _tell(self, name: str, serving: bool) -> None:
         answer = health_pb2.HealthCheckResponse
         await self.servicer.set(name, answer.SERVING if serving else answer.NOT_SERVING)
+
+
+async def _states(checks: Mapping[str, Check]) -> dict[str, str]:
+    """Ask all at once: one that hangs holds up none."""
+    states = await asyncio.gather(*map(_state, checks.values()))
+    return dict(zip(checks, states, strict=True))
 
 
 async def _state(check: Check) -> str:

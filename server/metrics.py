@@ -6,6 +6,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from server.health import Look
+
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -37,10 +39,10 @@ class Metrics:
             self.errors.labels(reason).inc()
 
 
-def http_application(metrics: Metrics, health: Callable[[], Awaitable[dict[str, str]]]) -> web.Application:
+def http_application(metrics: Metrics, health: Callable[[], Awaitable[Look]]) -> web.Application:
     """Give the application that answers `/metrics` and `/healthz`.
 
-    health: gives each part's state, `ok` or a reason; `/healthz` answers 503 unless all are `ok`.
+    health: looks at the parts; `/healthz` answers their states, with 503 when the service cannot work.
     """
 
     async def show_metrics(_request: web.Request) -> web.Response:
@@ -49,9 +51,8 @@ def http_application(metrics: Metrics, health: Callable[[], Awaitable[dict[str, 
         )
 
     async def show_health(_request: web.Request) -> web.Response:
-        parts = await health()
-        healthy = all(state == "ok" for state in parts.values())
-        return web.json_response(parts, status=200 if healthy else 503)
+        look = await health()
+        return web.json_response(dict(look.parts), status=200 if look.healthy else 503)
 
     application = web.Application()
     application.add_routes([web.get("/metrics", show_metrics), web.get("/healthz", show_health)])

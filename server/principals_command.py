@@ -1,28 +1,15 @@
-"""`pecete-server principals`: who may call the server."""
+"""`pecete-server principals`: who may call the server.
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+The work is imported when it is done: worker processes import this module too, and should start quickly.
+"""
+
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
-from sqlalchemy import Connection
 
-from archive.journal import Journal
-from pecete.errors import InvalidArgumentError
-from server import identity
 from server.authorization import Role
 from server.command_options import DEFAULT_CONFIGURATION, ConfigurationFile
-from server.config import load
-from server.database import Database
-from server.migrations import require_newest
-from server.times import from_microseconds, microseconds, utc_now
-from workflow.journal import Act
-
-ACTOR = "pecete/principals"
-"""Who stands in the journal for what this command does."""
 
 principals_app = typer.Typer(
     help="Who may call the server: principals, certificates, tokens.", no_args_is_help=True
@@ -44,10 +31,9 @@ def add(
     config: ConfigurationFile = DEFAULT_CONFIGURATION,
 ) -> None:
     """Make a principal with these roles and, where asked for, its first credentials."""
-    with _change(config) as (connection, journal, act):
-        identity.add(connection, journal, act, name, role)
-        secret = _enrol(connection, journal, act, name, certificate, token)
-    _show(secret)
+    from server import principal_changes as changes
+
+    _show(changes.add(config, name, role, changes.Credential(certificate, token)))
 
 
 @principals_app.command()
@@ -58,70 +44,32 @@ def enrol(
     config: ConfigurationFile = DEFAULT_CONFIGURATION,
 ) -> None:
     """Give a principal a further credential, such as the successor of a certificate that expires."""
-    with _change(config) as (connection, journal, act):
-        secret = _enrol(connection, journal, act, name, certificate, token)
-    _show(secret)
+    from server import principal_changes as changes
+
+    _show(changes.enrol(config, name, changes.Credential(certificate, token)))
 
 
 @principals_app.command("list")
 def show(config: ConfigurationFile = DEFAULT_CONFIGURATION) -> None:
     """Print each principal: name, roles, and when it was revoked."""
-    with _open(config) as database, database.read() as connection:
-        for principal in identity.list_principals(connection):
-            revoked = _day(principal.revoke_time)
-            typer.echo("\t".join([principal.name, ",".join(sorted(principal.roles)), revoked]))
+    from server import principal_changes as changes
+    from server.times import from_microseconds
+
+    for principal in changes.list_principals(config):
+        time = principal.revoke_time
+        revoked = "" if time is None else f"revoked {from_microseconds(time):%Y-%m-%d}"
+        typer.echo("\t".join([principal.name, ",".join(sorted(principal.roles)), revoked]))
 
 
 @principals_app.command()
 def revoke(name: Name, config: ConfigurationFile = DEFAULT_CONFIGURATION) -> None:
     """Shut a principal out for good, with every credential."""
-    with _change(config) as (connection, journal, act):
-        identity.revoke(connection, journal, act, name)
+    from server import principal_changes as changes
 
-
-def _enrol(
-    connection: Connection,
-    journal: Journal,
-    act: Act,
-    name: str,
-    certificate: Path | None,
-    token: bool,
-) -> str | None:
-    """Add what is asked for; give the new token. Raises InvalidArgumentError CERTIFICATE_UNREADABLE."""
-    if certificate is not None:
-        try:
-            loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
-        except (OSError, ValueError) as error:
-            raise InvalidArgumentError(
-                "CERTIFICATE_UNREADABLE", "This must be a certificate in PEM.", field="certificate"
-            ) from error
-        identity.add_certificate(connection, journal, act, name, loaded)
-    if not token:
-        return None
-    return identity.add_token(connection, journal, act, name)
+    changes.revoke(config, name)
 
 
 def _show(secret: str | None) -> None:
     """A token is shown only after it was committed."""
     if secret is not None:
         typer.echo(secret)
-
-
-def _day(time: int | None) -> str:
-    return "" if time is None else f"revoked {from_microseconds(time):%Y-%m-%d}"
-
-
-@contextmanager
-def _open(config: Path) -> Iterator[Database]:
-    database = Database(load(config, os.environ).database_url())
-    try:
-        require_newest(database)
-        yield database
-    finally:
-        database.close()
-
-
-@contextmanager
-def _change(config: Path) -> Iterator[tuple[Connection, Journal, Act]]:
-    with _open(config) as database, database.begin() as connection:
-        yield connection, Journal(utc_now), Act(ACTOR, "", microseconds(utc_now()))

@@ -15,6 +15,9 @@ from server.front import Ports, open_ports
 from server.jobs import Jobs
 from server.times import utc_now
 
+HEALTH_SECONDS = 15.0
+"""How often the parts are looked at when nobody asks."""
+
 
 def serve(configuration: Configuration) -> None:
     """Run until SIGTERM or SIGINT. Raises PeceteError when the server cannot start."""
@@ -30,6 +33,7 @@ async def _serve(configuration: Configuration) -> None:
     async with (
         open_house(configuration, utc_now) as house,
         _background(house),
+        _watching(house),
         open_ports(configuration, house) as ports,
     ):
         _announce(house, ports)
@@ -48,6 +52,23 @@ async def _background(house: House) -> AsyncIterator[None]:
     finally:
         jobs.stop()
         await running
+
+
+@asynccontextmanager
+async def _watching(house: House) -> AsyncIterator[None]:
+    """Look at the health of every part, now and then again and again; the first look warms the tokens up."""
+
+    async def watch() -> None:
+        while True:
+            await house.health.look()
+            await asyncio.sleep(HEALTH_SECONDS)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def _announce(house: House, ports: Ports) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pecete.errors import InvalidArgumentError, NotFoundError, PeceteError
 from server.config import TokenSettings
+from server.token_work import sign_section_with_token
 from server.workers import WorkerPool
 from signer.pades.options import SignatureOptions
-from signer.pades.signing import SignedSection, sign_section
+from signer.pades.signing import SignedSection
 from signer.tokens import worker as token_worker
 from signer.tokens.configuration import TokenConfiguration
 from signer.tokens.inventory import SigningKeyInfo
@@ -146,11 +147,3 @@ class TokenRegistry:
     async def close(self) -> None:
         """Log out and end the worker processes."""
         await asyncio.gather(*(token.pool.close() for token in self.tokens.values()))
-
-
-def sign_section_with_token(
-    path: Path, certificate_sha256: str, pin: str | None, options: SignatureOptions
-) -> SignedSection:
-    """Run in a worker process: sign the PDF at `path` with the worker's token."""
-    with token_worker.token_key(certificate_sha256, pin) as key:
-        return sign_section(path, key, options)

@@ -112,7 +112,7 @@ def _print(report: "ValidationReport") -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{escape(report.file)}[/bold]")
     if report.error:
         console.print(f"  [red]{escape(report.error.message)}[/red] ({report.error.reason})")

@@ -16,7 +16,7 @@ from pecete.errors import FailedPreconditionError, InternalError, InvalidArgumen
 from signer import algorithms, cms
 from signer.cms import CmsConstants
 from signer.keys import SigningKey
-from signer.pades import general, plain
+from signer.pades import plain
 from signer.pades.admission import Admitted, admitted
 from signer.pades.options import AppearanceText, SignatureOptions
 from signer.pades.section import AppendedSection, HashState, base_state, byte_range_digest
@@ -65,6 +65,8 @@ def sign_section(
         try:
             section = plain.prepare(document, options, reserve, base)
         except plain.NotPlainError:
+            from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
+
             section = general.prepare(document, options, reserve, base)
     attributes = cms.signed_attributes(constants, section.digest)
     signature = key.sign(attributes)

@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from signer.algorithms import NEVER_BELIEVED
 from signer.validation.certificates import Certificate, CertificatePool, load_certificate
 from signer.validation.facts import AlgorithmUse
 from signer.validation.indication import PASSED, Conclusion, SubIndication
@@ -137,14 +138,12 @@ class CertificateJudge:
         uses = [_certificate_algorithm(path[i], path[i + 1]) for i in range(len(path) - 1)]
         if self.policy.revocation == "required":
             uses += [said[0].algorithm for said in statements if said]
-        ended = [use for use in uses if self.policy.algorithms.end(use) <= self.policy.time]
-        sentence = "an algorithm in the certificate path is no longer believed: {} with {}"
-        return [
-            _obstacle(
-                SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, sentence.format(use.scheme, use.digest)
-            )
-            for use in ended[:1]
-        ]
+        ends = [(self.policy.algorithms.end(use), use) for use in uses]
+        for end, use in ends:
+            if end <= self.policy.time:
+                sentence = f"the {use.what} rests on {use.scheme} with {use.digest}, which is not believed"
+                return [_obstacle(unreliable(end), sentence)]
+        return []
 
     def _out_of_bounds(self, path: Path, statements: list[list[RevocationStatement]]) -> list[Obstacle]:
         time, leaf, found = self.policy.time, path[0], []
@@ -162,6 +161,13 @@ class CertificateJudge:
                 sentence = "the certificate behind the revocation data is outside its validity period"
                 found.append(_obstacle(SubIndication.REVOCATION_OUT_OF_BOUNDS_NO_POE, sentence))
         return found
+
+
+def unreliable(end: datetime) -> SubIndication:
+    """What an algorithm of that end is: no proof of existence helps one that was never believed."""
+    if end == NEVER_BELIEVED:
+        return SubIndication.CRYPTO_CONSTRAINTS_FAILURE
+    return SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
 
 
 def _obstacle(

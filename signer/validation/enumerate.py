@@ -5,6 +5,7 @@ that stands in a hidden corner is still a signature of the file, and is judged l
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +14,7 @@ from signer.validation.pdf.changes import ChangeAnalysis
 from signer.validation.pdf.fields import full_name
 from signer.validation.pdf.objects import read_object
 from signer.validation.pdf.roles import BITS
-from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Value
+from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Stream, Value
 
 _BYTE_RANGE = re.compile(rb"/ByteRange[\0\t\n\f\r ]*\[")
 _OBJECT_HEAD = re.compile(rb"\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+obj(?![A-Za-z0-9])")
@@ -45,7 +46,10 @@ class FoundSignature:
 
 
 def enumerate_signatures(analysis: ChangeAnalysis) -> list[FoundSignature]:
-    """All signatures, those of fields first; a signature that two fields hold is listed once."""
+    """All signatures, those of fields first; a signature that two fields hold is listed once.
+
+    Raises PdfSyntaxError where one is to be seen but cannot be read.
+    """
     found: list[FoundSignature] = []
     seen: set[int] = set()
     contents: set[bytes] = set()
@@ -78,8 +82,14 @@ def _field_values(analysis: ChangeAnalysis) -> Iterator[tuple[str, Dictionary, i
         if not isinstance(field, dict) or ("/T" not in field and "/Kids" in field):
             continue
         value = document.now(field.get("/V"))
+        if value is None and _is_unreadable(field.get("/V"), analysis):
+            raise PdfSyntaxError("a signature cannot be read")
         if isinstance(value, dict):
             yield full_name(field, document.now), value, id(value)
+
+
+def _is_unreadable(value: Value, analysis: ChangeAnalysis) -> bool:
+    return isinstance(value, Reference) and value.number in analysis.document.unreadable
 
 
 def _signature(name: str, value: Dictionary, analysis: ChangeAnalysis) -> FoundSignature:
@@ -109,18 +119,35 @@ def _scanned(analysis: ChangeAnalysis) -> Iterator[Dictionary]:
     """Signature dictionaries by the raw bytes, whatever the cross-reference sections say."""
     document = analysis.document
     seen: set[int] = set()
+    offsets = _offsets(analysis)
     for match in _BYTE_RANGE.finditer(document.data):
         start = _object_start(document.data, match.start())
-        if start is None or start in seen:
+        if start is None or start in seen or _is_in_stream(match.start(), offsets, analysis):
             continue
         seen.add(start)
         if len(seen) > MAX_SIGNATURES:
             raise PdfSyntaxError("more signatures than are judged in one file")
-        try:
-            value = read_object(document.data, start, document.get, []).value
-        except PdfSyntaxError:
-            continue
+        value = read_object(document.data, start, document.get, []).value  # not to be passed over in silence
         yield from _dictionaries_with_contents(value)
+
+
+def _offsets(analysis: ChangeAnalysis) -> list[int]:
+    """Where the objects of all revisions stand, ascending."""
+    sections = (section for revision in analysis.document.revisions for section in revision.sections)
+    return sorted({e.place for s in sections for e in s.entries.values() if e.kind == "used"})
+
+
+def _is_in_stream(position: int, offsets: list[int], analysis: ChangeAnalysis) -> bool:
+    """Whether a position is within a stream, such as an attached document with signatures of its own."""
+    index = bisect_right(offsets, position) - 1
+    if index < 0:
+        return False
+    document = analysis.document
+    try:
+        found = read_object(document.data, offsets[index], document.get, [])
+    except PdfSyntaxError:
+        return False
+    return isinstance(found.value, Stream) and found.end > position
 
 
 def _object_start(data: bytes, position: int) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from signer.algorithms import NEVER_BELIEVED
-from signer.validation.certificate_judgement import CertificateJudge, Use
+from signer.validation.certificate_judgement import CertificateJudge, Use, unreliable
 from signer.validation.certificates import CertificatePool, load_certificate
 from signer.validation.facts import (
     CmsFacts,
@@ -166,14 +166,8 @@ class _Judgement:
         for use in cms.algorithms:
             end = self.policy.algorithms.end(use)
             if end <= proven:
-                never = end == NEVER_BELIEVED
-                kind = (
-                    SubIndication.CRYPTO_CONSTRAINTS_FAILURE
-                    if never
-                    else SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
-                )
                 name = " ".join(part for part in (use.scheme, use.digest) if part)
-                return Conclusion(kind, f"the {use.what} rests on {name}, which is not believed")
+                return Conclusion(unreliable(end), f"the {use.what} rests on {name}, which is not believed")
         return PASSED
 
     # ---- time-stamps
