@@ -104,7 +104,7 @@ class House:
             journal_public_key=public_key.public_bytes(
                 Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
             ).decode("ascii"),
-            carrier_location=self.configuration.journal.origin,
+            carrier_location=self.configuration.storage.location,
             locks=locks,
             clock=self.clock,
         )

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socket import gethostname
 from typing import Literal, cast
 
 from sqlalchemy import URL, make_url
@@ -30,7 +31,7 @@ _PRINCIPAL = re.compile(r"principals/[a-z0-9][a-z0-9-]{0,62}")
 _WHOLE_NUMBERS = (
     ("server.workers", 1, 256),
     ("server.grace_seconds", 0, 3600),
-    ("journal.checkpoint_seconds", 1, 86_400),
+    ("journal.checkpoint_seconds", 1, 3540),
     ("documents.maximum_bytes", 1, 1024 * GIB),
     ("documents.expire_after_hours", 1, 24 * 3660),
 )
@@ -67,9 +68,10 @@ class DatabaseSettings:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """`[storage]`: the folder that holds the documents' bytes."""
+    """`[storage]`: the folder that holds the documents' bytes, and where that is, for people."""
 
     directory: Path
+    location: str = field(default_factory=gethostname)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class DocumentSettings:
 class TokenSettings:
     """One `[[tokens]]`: a PKCS#11 token and the principals that may sign with it.
 
-    Without `pin` the PIN comes with each call; without `allowed` nobody signs.
+    Without `pin` the PIN comes with each call, and one process drives the token whatever `workers` says;
+    without `allowed` nobody signs.
     """
 
     name: str

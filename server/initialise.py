@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from sqlalchemy import Connection
 
 from archive.journal import Journal
@@ -106,6 +106,7 @@ def init(directory: Path, hosts: tuple[str, ...] = ()) -> list[Path]:
     authority = make_authority("Pecete local authority", now)
     server = make_server_certificate(authority, (*_LOCAL_HOSTS, *hosts), now)
     administrator = make_client_certificate(authority, ADMINISTRATOR, now)
+    journal_key = Ed25519PrivateKey.generate()
     files = {
         "tls/ca.pem": (authority.certificate_pem, _PUBLIC),
         "tls/ca.key": (authority.key_pem, _PRIVATE),
@@ -114,7 +115,8 @@ def init(directory: Path, hosts: tuple[str, ...] = ()) -> list[Path]:
         f"{CREDENTIALS}/{CA_FILE}": (authority.certificate_pem, _PUBLIC),
         f"{CREDENTIALS}/{CERTIFICATE_FILE}": (administrator.certificate_pem, _PUBLIC),
         f"{CREDENTIALS}/{KEY_FILE}": (administrator.key_pem, _PRIVATE),
-        "journal.key": (_journal_key(), _PRIVATE),
+        "journal.key": (_private_pem(journal_key), _PRIVATE),
+        "journal.pub.pem": (_public_pem(journal_key), _PUBLIC),
         "pecete.toml": (CONFIGURATION.encode("utf-8"), _PUBLIC),
     }
     _refuse_existing(directory, [*files, "data"])
@@ -172,5 +174,10 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _journal_key() -> bytes:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _private_pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _public_pem(key: Ed25519PrivateKey) -> bytes:
+    """What the city hall publishes, so that anybody can check the journal's checkpoints."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

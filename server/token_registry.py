@@ -47,7 +47,9 @@ class Token:
             pin=settings.pin.read() if settings.pin else None,
             rsa_scheme=settings.rsa_scheme,
         )
-        self.pool = WorkerPool(settings.workers, token_worker.open_token, (configuration, PinGuard()))
+        # Each call's login rewrites the state of some tokens (SoftHSM's files), which other processes read.
+        workers = settings.workers if settings.pin else 1
+        self.pool = WorkerPool(workers, token_worker.open_token, (configuration, PinGuard()))
         self._keys: list[SigningKeyInfo] = []
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
