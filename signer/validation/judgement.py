@@ -87,7 +87,6 @@ class _Judgement:
         best = self._proven(stamps)
         conclusion, path = self._conclude(facts, stamps, best)
         signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
-        proven = any(verdict.conclusion.passed for _, verdict in stamps)
         return SignatureVerdict(
             field=facts.field,
             format=facts.format,
@@ -96,7 +95,7 @@ class _Judgement:
             modification=facts.modification,
             conclusion=conclusion,
             signing_time=facts.claimed_time,
-            best_signature_time=best if proven else None,
+            best_signature_time=best,
             signer=signer.common_name if signer else None,
             signer_certificate=signer.der if signer else None,
             path=tuple(certificate.common_name for certificate in path),
@@ -138,6 +137,7 @@ class _Judgement:
         conclusion = _first_failure(
             self._reference(facts.cms),
             _order(stamps),
+            _claimed_time(facts),
             self._delay(facts, best),
             self._algorithms(facts.cms, best),
         )
@@ -233,6 +233,18 @@ def _cryptographic(cms: CmsFacts) -> Conclusion:
     if cms.signature_matches is False:
         return Conclusion(SubIndication.SIG_CRYPTO_FAILURE, "the signature value does not verify")
     return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "the signature algorithm is not known")
+
+
+def _claimed_time(facts: SignatureFacts) -> Conclusion:
+    """A signer who states a time at which the certificate was not valid states something that cannot be."""
+    signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
+    claimed = facts.claimed_time
+    if signer is None or claimed is None:
+        return PASSED
+    if signer.parsed.not_valid_before_utc <= claimed <= signer.parsed.not_valid_after_utc:
+        return PASSED
+    sentence = "the signer states a signing time outside the validity of the certificate"
+    return Conclusion(SubIndication.SIG_CONSTRAINTS_FAILURE, sentence)
 
 
 def _order(stamps: list[Judged]) -> Conclusion:

@@ -41,7 +41,8 @@ class SignatureVerdict:
     """The verdict on one signature; each thing that can be wrong with it is told apart.
 
     integrity: the signed bytes. modification, changes: what came after. conclusion: trust, in one word.
-    signing_time: claimed by the signer. best_signature_time: earliest proven, None where nothing proves any.
+    signing_time: claimed by the signer. best_signature_time: earliest at which the signature is proven to
+    have existed, which is the time of judging where no time-stamp proves an earlier one.
     path: common names from the signer to the trust anchor, as far as a path was found.
     """
 
@@ -52,7 +53,7 @@ class SignatureVerdict:
     modification: Modification
     conclusion: Conclusion
     signing_time: datetime | None
-    best_signature_time: datetime | None
+    best_signature_time: datetime
     signer: str | None
     signer_certificate: bytes | None
     path: tuple[str, ...]

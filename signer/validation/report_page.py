@@ -89,11 +89,13 @@ def _signature(signature: SignatureVerdict, index: int, texts: Texts) -> str:
     conclusion = signature.conclusion
     kind = str(conclusion.sub_indication or "")
     reason = texts.reasons.get(kind, conclusion.explanation) if kind else texts.trusted
+    stamped = any(stamp.conclusion.passed for stamp in signature.timestamps)
+    proven = signature.best_signature_time if stamped else None
     rows = [
         (texts.signed_bytes, texts.integrity[signature.integrity]),
         (texts.afterwards, texts.modification[signature.modification]),
         (texts.claimed_time, _time(signature.signing_time, texts)),
-        (texts.proven_time, _time(signature.best_signature_time, texts)),
+        (texts.proven_time, _time(proven, texts)),
         (texts.level, signature.level),
         (texts.field, signature.field or texts.none),
         (texts.path, " → ".join(signature.path) or texts.none),
