@@ -22,10 +22,10 @@ from workflow.journal import Act
 
 _LEVELS: dict[int, str] = {
     pb.SIGNATURE_LEVEL_UNSPECIFIED: "B-T",
-    pb.SIGNATURE_LEVEL_PADES_B_B: "B-B",
-    pb.SIGNATURE_LEVEL_PADES_B_T: "B-T",
+    pb.SIGNATURE_LEVEL_B_B: "B-B",
+    pb.SIGNATURE_LEVEL_B_T: "B-T",
 }
-_LEVEL_CODES = {"B-B": pb.SIGNATURE_LEVEL_PADES_B_B, "B-T": pb.SIGNATURE_LEVEL_PADES_B_T}
+_LEVEL_CODES = {"B-B": pb.SIGNATURE_LEVEL_B_B, "B-T": pb.SIGNATURE_LEVEL_B_T}
 PAGE_SIZE = 100
 
 

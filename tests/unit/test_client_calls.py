@@ -308,7 +308,7 @@ def test_signing_options_are_sent(service: Service, ask: Ask) -> None:
     visible = signing_pb2.VisibleSignature(capacity="Primar", page=2)
     ask("sign", "documents/1", "signingKeys/1", level="B-B", reason="r", location="l", visible=visible)
     request = service.asked[0]
-    assert request.level == signing_pb2.SIGNATURE_LEVEL_PADES_B_B
+    assert request.level == signing_pb2.SIGNATURE_LEVEL_B_B
     assert (request.reason, request.location, request.visible_signature) == ("r", "l", visible)
 
 

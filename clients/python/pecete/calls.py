@@ -22,8 +22,8 @@ INLINE_LIMIT = 4 << 20
 """Longest document, in bytes, that travels inside a request."""
 
 LEVELS = {
-    "B-B": signing_pb2.SIGNATURE_LEVEL_PADES_B_B,
-    "B-T": signing_pb2.SIGNATURE_LEVEL_PADES_B_T,
+    "B-B": signing_pb2.SIGNATURE_LEVEL_B_B,
+    "B-T": signing_pb2.SIGNATURE_LEVEL_B_T,
 }
 """Levels of a signature (EN 319 142-1) by their short names."""
 

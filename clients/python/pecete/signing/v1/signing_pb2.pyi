@@ -80,21 +80,21 @@ class _SignatureLevel:
 class _SignatureLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignatureLevel.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     SIGNATURE_LEVEL_UNSPECIFIED: _SignatureLevel.ValueType  # 0
-    """The service's default: SIGNATURE_LEVEL_PADES_B_T."""
-    SIGNATURE_LEVEL_PADES_B_B: _SignatureLevel.ValueType  # 1
-    """PAdES B-B: the signature alone."""
-    SIGNATURE_LEVEL_PADES_B_T: _SignatureLevel.ValueType  # 2
-    """PAdES B-T: with a time-stamp over the signature."""
+    """The service's default: SIGNATURE_LEVEL_B_T."""
+    SIGNATURE_LEVEL_B_B: _SignatureLevel.ValueType  # 1
+    """Baseline B-B: the signature alone."""
+    SIGNATURE_LEVEL_B_T: _SignatureLevel.ValueType  # 2
+    """Baseline B-T: with a time-stamp over the signature."""
 
 class SignatureLevel(_SignatureLevel, metaclass=_SignatureLevelEnumTypeWrapper):
-    """How much a signature proves (EN 319 142-1)."""
+    """How much a signature proves: baseline levels (EN 319 142-1, EN 319 122-1)."""
 
 SIGNATURE_LEVEL_UNSPECIFIED: SignatureLevel.ValueType  # 0
-"""The service's default: SIGNATURE_LEVEL_PADES_B_T."""
-SIGNATURE_LEVEL_PADES_B_B: SignatureLevel.ValueType  # 1
-"""PAdES B-B: the signature alone."""
-SIGNATURE_LEVEL_PADES_B_T: SignatureLevel.ValueType  # 2
-"""PAdES B-T: with a time-stamp over the signature."""
+"""The service's default: SIGNATURE_LEVEL_B_T."""
+SIGNATURE_LEVEL_B_B: SignatureLevel.ValueType  # 1
+"""Baseline B-B: the signature alone."""
+SIGNATURE_LEVEL_B_T: SignatureLevel.ValueType  # 2
+"""Baseline B-T: with a time-stamp over the signature."""
 Global___SignatureLevel: _TypeAlias = SignatureLevel  # noqa: Y015
 
 @_typing.final
