@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -15,6 +17,7 @@ from pecete.documents.v1.documents_pb2_grpc import DocumentServiceStub
 from pecete.errors import InvalidArgumentError, NotFoundError, PeceteError, ResourceExhaustedError
 from pecete.wire_errors import from_rpc_error
 from server.trial import DEPARTMENT, TrialServer
+from tests.e2e.observation import count_documents, incoming, until
 
 pytestmark = pytest.mark.e2e
 
@@ -80,6 +83,42 @@ def test_bytes_that_are_not_the_claimed_ones_are_refused(server: TrialServer) ->
     start = pb.UploadDocumentRequest(start=pb.UploadDocumentStart(metadata=metadata))
     refused = refusal_of_upload(server, start, pb.UploadDocumentRequest(chunk=b"delivered"))
     assert (refused.reason, refused.field) == ("SHA256_MISMATCH", "metadata.sha256")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server: TrialServer) -> None:
+    begun, broken = threading.Event(), threading.Event()
+
+    def messages() -> Iterator[pb.UploadDocumentRequest]:
+        yield pb.UploadDocumentRequest(start=pb.UploadDocumentStart())
+        yield pb.UploadDocumentRequest(chunk=b"the first half")
+        begun.set()
+        broken.wait(60)
+
+    before = count_documents(server.trial)
+    credentials = server.credentials(DEPARTMENT)
+    with open_channel(server.addresses["grpc"], credentials) as channel:
+        stub = DocumentServiceStub(channel)
+        call = stub.UploadDocument.future(messages(), metadata=credentials.metadata())
+        assert begun.wait(60)
+        until("the half upload", lambda: incoming(server.trial))
+        call.cancel()
+        broken.set()
+        until("the half upload's end", lambda: not incoming(server.trial))
+    assert count_documents(server.trial) == before
+
+
+def test_a_short_document_travels_inline_and_a_long_one_does_not(server: TrialServer) -> None:
+    credentials = server.credentials(DEPARTMENT)
+    with open_channel(server.addresses["grpc"], credentials) as channel:
+        stub = DocumentServiceStub(channel)
+        longest = pb.CreateDocumentRequest(content=bytes(4 * MIB))
+        assert stub.CreateDocument(longest, metadata=credentials.metadata()).size_bytes == 4 * MIB
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.CreateDocument(
+                pb.CreateDocumentRequest(content=bytes(4 * MIB + 1)), metadata=credentials.metadata()
+            )
+    error = from_rpc_error(refused.value)
+    assert (error.reason, error.field) == ("CONTENT_TOO_LARGE", "content")
 
 
 def test_a_retry_under_the_same_request_id_gets_the_first_answer(department: Client) -> None:

@@ -1,6 +1,8 @@
 """Signing over the wire: every key type, series, retries, and everything that may be wrong."""
 
+import hashlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pikepdf
@@ -8,9 +10,10 @@ import pytest
 
 from pecete.client import Client
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PeceteError
-from pecete.signing.v1.signing_pb2 import SignatureLevel
+from pecete.signing.v1.signing_pb2 import SignatureLevel, VisibleSignature
 from pecete.validation.v1 import validation_pb2
 from server.trial import SEAL, TrialServer
+from tests.e2e.observation import count_documents
 
 pytestmark = pytest.mark.e2e
 
@@ -136,6 +139,45 @@ def test_documents_that_cannot_be_signed_are_refused_with_their_reason(
         "DOCUMENT_DAMAGED": whole[: len(whole) // 2],
     }
     for reason, content in bad.items():
-        refused = refusal(mayor, department.upload(content).name, server)
-        assert isinstance(refused, PeceteError)
+        document = department.upload(content).name
+        before = count_documents(server.trial)
+        refused = refusal(mayor, document, server)
         assert (refused.reason, refused.field) == (reason, "document")
+        assert count_documents(server.trial) == before
+
+
+def test_a_document_sent_inline_comes_back_signed_and_visibly(
+    server: TrialServer, mayor: Client, department: Client, disposition: Path
+) -> None:
+    visible = VisibleSignature(
+        capacity="Primar", register_number="87/16.11.2026", verification_uri="https://example.org/87", page=1
+    )
+    whole = disposition.read_bytes()
+    key, pin = server.trial.signing_key("primar"), server.trial.pin("primar")
+    signed = mayor.sign(
+        whole, key, pin=pin, visible=visible, field_name="Primar", reason="Emitere", return_content=True
+    )
+    assert signed.content.startswith(whole)
+    assert hashlib.sha256(signed.content).digest() == signed.document.sha256
+    assert signed.signature.field_name == "Primar"
+    (verdict,) = department.validate(signed.content).signatures
+    assert (verdict.field, verdict.indication) == ("Primar", PASSED)
+    with pikepdf.open(BytesIO(signed.content)) as pdf:
+        (shown,) = (each for each in pdf.pages[0].Annots if each.get("/FT") == "/Sig")
+        assert shown.V.Reason == "Emitere"
+        left, bottom, right, top = (float(each) for each in shown.Rect)
+    assert right - left > 50
+    assert top - bottom > 20
+
+
+def test_a_taken_field_or_a_page_that_is_not_there_is_refused(
+    server: TrialServer, mayor: Client, department: Client, disposition: Path
+) -> None:
+    key, pin = server.trial.signing_key("primar"), server.trial.pin("primar")
+    first = mayor.sign(disposition, key, pin=pin, field_name="Primar").document.name
+    with pytest.raises(PeceteError) as taken:
+        mayor.sign(first, key, pin=pin, field_name="Primar")
+    assert taken.value.field == "field_name"
+    with pytest.raises(PeceteError) as no_page:
+        mayor.sign(first, key, pin=pin, visible=VisibleSignature(page=99))
+    assert no_page.value.field == "visible_signature.page"
