@@ -109,20 +109,13 @@ class DocumentSigner:
         self._clock = clock
 
     async def sign(
-        self, document: Document, order: SigningOrder, *, principal: str, request_id: str
+        self, key: RegisteredKey, document: Document, order: SigningOrder, *, principal: str, request_id: str
     ) -> SignedDocument:
-        """Sign one document with one key.
+        """Sign one document with one key that was found for this caller.
 
         Raises what the key, the document or the time-stamping authority is at fault with; the level that was
         asked for is never lowered, and nothing is registered.
         """
-        key = await self.tokens.find(order.signing_key, principal)
-        return await self.sign_with(key, document, order, principal=principal, request_id=request_id)
-
-    async def sign_with(
-        self, key: RegisteredKey, document: Document, order: SigningOrder, *, principal: str, request_id: str
-    ) -> SignedDocument:
-        """Sign with a key that was found before."""
         if order.level == "B-T" and self._time_stamper is None:
             raise FailedPreconditionError(
                 "TIMESTAMP_AUTHORITY_NOT_CONFIGURED",

@@ -29,6 +29,13 @@ _LEVEL_CODES = {"B-B": pb.SIGNATURE_LEVEL_B_B, "B-T": pb.SIGNATURE_LEVEL_B_T}
 PAGE_SIZE = 100
 
 
+def page_size(wanted: int) -> int:
+    """Give how many items a page has at most (AIP-158). Raises InvalidArgumentError PAGE_SIZE_NEGATIVE."""
+    if wanted < 0:
+        raise InvalidArgumentError("PAGE_SIZE_NEGATIVE", "A page has no negative size.", field="page_size")
+    return min(wanted or PAGE_SIZE, PAGE_SIZE)
+
+
 def level_name(level: int) -> str:
     """Give a wire level as the domain names it. Raises InvalidArgumentError SIGNATURE_LEVEL_UNKNOWN."""
     if level not in _LEVELS:
@@ -85,7 +92,7 @@ class SigningService(rpc.SigningServiceServicer):
         """List the caller's keys."""
         keys = await self._signer.tokens.list_keys(caller().principal)
         rest = [key for key in keys if key.name > request.page_token]
-        size = min(request.page_size or PAGE_SIZE, PAGE_SIZE)
+        size = page_size(request.page_size)
         page = rest[:size]
         more = page[-1].name if len(rest) > size else ""
         return pb.ListSigningKeysResponse(signing_keys=map(key_message, page), next_page_token=more)
@@ -110,9 +117,11 @@ class SigningService(rpc.SigningServiceServicer):
 
     async def _sign(self, request: pb.SignDocumentRequest, key: RequestKey) -> pb.SignDocumentResponse:
         order = signing_order(request)
-        await self._signer.tokens.find(order.signing_key, key.principal)
+        signing_key = await self._signer.tokens.find(order.signing_key, key.principal)
         source = await self._source(request, key)
-        signed = await self._signer.sign(source, order, principal=key.principal, request_id=key.request_id)
+        signed = await self._signer.sign(
+            signing_key, source, order, principal=key.principal, request_id=key.request_id
+        )
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )

@@ -20,6 +20,9 @@ from signer.tokens.pin_guard import PinGuard
 REFRESH_SECONDS = 60.0
 """How long a token's list of keys is believed before it is read again."""
 
+LEAST_AGE_SECONDS = 1.0
+"""How old the list must be for an unknown key to have the token read again: asking must not tire it."""
+
 
 @dataclass(frozen=True)
 class RegisteredKey:
@@ -39,7 +42,6 @@ class Token:
 
     def __init__(self, settings: TokenSettings) -> None:
         self.settings = settings
-        self.fault: PeceteError | None = None
         configuration = TokenConfiguration(
             name=settings.name,
             module=str(settings.module),
@@ -58,16 +60,16 @@ class Token:
         """Look whether the token answers. Raises its fault."""
         await self.pool.run(token_worker.probe)
 
-    async def keys(self, *, fresh: bool = False) -> list[SigningKeyInfo]:
-        """Give the token's keys, read again when the list is old. Raises what reading the token raises."""
+    async def keys(self, maximum_age: float = REFRESH_SECONDS) -> list[SigningKeyInfo]:
+        """Give the token's keys, read again when the list is older than so many seconds.
+
+        Raises what reading the token raises; the next call tries anew.
+        """
         async with self._reading:
-            if fresh or time.monotonic() - self._read_at > REFRESH_SECONDS:
-                try:
-                    self._keys = await self.pool.run(token_worker.list_signing_keys)
-                except PeceteError as error:
-                    self.fault, self._read_at = error, float("-inf")
-                    raise
-                self.fault, self._read_at = None, time.monotonic()
+            if time.monotonic() - self._read_at > maximum_age:
+                self._read_at = float("-inf")
+                self._keys = await self.pool.run(token_worker.list_signing_keys)
+                self._read_at = time.monotonic()
             return self._keys
 
 
@@ -96,12 +98,12 @@ class TokenRegistry:
         not use; the fault of a token that is away, when the key may be in it.
         """
         fault: PeceteError | None = None
-        for fresh in (False, True):
+        for maximum_age in (REFRESH_SECONDS, LEAST_AGE_SECONDS):
             for token in self.tokens.values():
                 if principal not in token.settings.allowed:
                     continue
                 try:
-                    keys = await token.keys(fresh=fresh)
+                    keys = await token.keys(maximum_age)
                 except PeceteError as error:
                     fault = error
                     continue

@@ -17,7 +17,7 @@ from server.document_keeping import DocumentKeeper
 from server.idempotency import RequestLocks, request_key
 from server.interceptors import caller
 from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
-from server.signing_service import level_name
+from server.signing_service import level_name, page_size
 from server.times import microseconds
 from server.workflow_messages import (
     dossier_message,
@@ -30,8 +30,6 @@ from workflow.journal import Act
 from workflow.organisation import create_person, get_person
 from workflow.procedure import ProcedureStep, create_procedure, get_procedure
 from workflow.step_signing import StepAuthorisation, authorise_step, complete_step, recall_step
-
-PAGE_SIZE = 100
 
 
 class WorkflowService(rpc.WorkflowServiceServicer):
@@ -136,11 +134,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         self, request: pb.ListDossiersRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.ListDossiersResponse:
         """List dossiers, newest first."""
-        size = min(request.page_size or PAGE_SIZE, PAGE_SIZE)
-        if size < 0:
-            raise InvalidArgumentError(
-                "PAGE_SIZE_NEGATIVE", "A page has no negative size.", field="page_size"
-            )
+        size = page_size(request.page_size)
         found = await self._database.fetch(_page_of_dossiers, size + 1, request.page_token)
         page = found[:size]
         more = _page_token(page[-1]) if len(found) > size else ""
@@ -164,7 +158,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 authorise_step, request.name, principal=who.principal, certificate_sha256=certificate
             )
             document = await self._database.fetch(documents.get, leave.document)
-            signed = await self._signer.sign_with(
+            signed = await self._signer.sign(
                 key, document, _order(request, leave), principal=who.principal, request_id=request.request_id
             )
             dossier = await self._database.run(self._complete, act, leave, signed)
