@@ -92,13 +92,13 @@ async def _key(settings: TimestampingSettings, certificate: Path, registry: Toke
 async def open_time_stamper(
     own: Authority | None, settings: TimestampingSettings
 ) -> AsyncIterator[TimeStamper | None]:
-    """Give who stamps signatures: the own authority, else the first foreign one, else nobody."""
-    if own is not None or not settings.external:
+    """Give who stamps signatures: the own authority, else the foreign one, else nobody."""
+    if own is not None or settings.external is None:
         yield own
         return
-    foreign = settings.external[0]
+    foreign = settings.external
     trust = tuple(
-        der for path in foreign.trust for der in read_certificates(path, "timestamping.external[0].trust")
+        der for path in foreign.trust for der in read_certificates(path, "timestamping.external.trust")
     )
     async with ExternalTimeStamper(ForeignAuthority(foreign.url, trust)) as stamper:
         yield stamper

@@ -1,5 +1,6 @@
 """The background work of this service: what is due, and how it is done. `server/jobs.py` runs it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection
 
 from archive import checkpoint, record
 from archive.journal import head
+from pecete.errors import PeceteError
 from server import documents, idempotency
 from server.app import House
 from server.jobs import Work
@@ -16,6 +18,9 @@ from workflow.journal import Act
 
 ACTOR = "pecete/background"
 """Who stands in the journal for what the service does by itself."""
+
+UNTIL_DONE = 100_000
+"""Attempts for what must not be given up: at one in five minutes, a year."""
 
 ORPHAN_AGE = timedelta(days=1)
 """How long an object without a row is left alone: its row may be on the way."""
@@ -34,11 +39,20 @@ def works(house: House) -> list[Work]:
         Work(
             "objects.sweep", chores.due_objects, chores.sweep_object, look="41 3 * * *", limit=1, priority=-1
         ),
-        Work("checkpoints.sign", chores.due_checkpoint, chores.sign_checkpoint, look=every, limit=1),
+        Work(
+            "checkpoints.sign",
+            chores.due_checkpoint,
+            chores.sign_checkpoint,
+            look=every,
+            limit=1,
+            attempts=UNTIL_DONE,
+        ),
     ]
     if house.time_stamper is not None:
         kinds.append(
-            Work("checkpoints.stamp", chores.due_stamps, chores.stamp_checkpoint, look=every, limit=1)
+            Work(
+                "checkpoints.stamp", chores.due_stamps, chores.stamp_checkpoint, limit=1, attempts=UNTIL_DONE
+            )
         )
     return kinds
 
@@ -131,12 +145,13 @@ class Chores:
         return None if size == last.size + 1 else size
 
     async def sign_checkpoint(self, _size: str) -> None:
-        """Sign the journal's present head and have it time-stamped; what fails of that is due again."""
+        """Sign the journal's present head and have it time-stamped; a stamp that fails is due by itself."""
         signed = await self.house.database.run(
             checkpoint.sign_checkpoint, self.house.checkpoint_signer, self.house.clock()
         )
         if signed is not None:
-            await self.stamp_checkpoint(str(signed.size))
+            with suppress(PeceteError):
+                await self.stamp_checkpoint(str(signed.size))
 
     async def due_stamps(self) -> list[str]:
         """Give the sizes of checkpoints without a time-stamp."""

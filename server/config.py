@@ -110,7 +110,7 @@ class TokenSettings:
 
 @dataclass(frozen=True)
 class ExternalAuthority:
-    """One `[[timestamping.external]]`: a time-stamping authority of others and the roots it must lead to."""
+    """`[timestamping.external]`: a time-stamping authority of others and the roots it must lead to."""
 
     url: str
     trust: tuple[Path, ...]
@@ -127,7 +127,7 @@ class TimestampingSettings:
     token: str = ""
     software_key: Path | None = None
     clock: Literal["system"] = "system"
-    external: tuple[ExternalAuthority, ...] = ()
+    external: ExternalAuthority | None = None
 
     @property
     def has_own_authority(self) -> bool:
@@ -295,11 +295,11 @@ def _check_timestamping(configuration: Configuration) -> None:
         raise missing("timestamping.certificate", "An authority's key needs its certificate.")
     if not 0 < settings.accuracy_seconds <= 60:
         raise wrong_value("timestamping.accuracy_seconds", "This must be more than 0 and at most 60.")
-    for index, authority in enumerate(settings.external):
-        if not authority.url.startswith(("https://", "http://")):
-            raise wrong_value(f"timestamping.external[{index}].url", "This must be an http or https URL.")
-        if not authority.trust:
-            raise wrong_value(f"timestamping.external[{index}].trust", "At least one root is needed.")
+    authority = settings.external
+    if authority is not None and not authority.url.startswith(("https://", "http://")):
+        raise wrong_value("timestamping.external.url", "This must be an http or https URL.")
+    if authority is not None and not authority.trust:
+        raise wrong_value("timestamping.external.trust", "At least one root is needed.")
 
 
 def _with_absolute_database(configuration: Configuration, base: Path) -> Configuration:

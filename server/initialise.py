@@ -81,7 +81,7 @@ expire_after_hours = 720            # how long a document is kept that no dossie
 # certificate = "tsa.pem"           # PEM; its key is in the token
 # token = "tsa"
 # policy = "1.3.6.1.4.1.99999.1"
-# [[timestamping.external]]
+# [timestamping.external]
 # url = "https://tsa.example/"
 # trust = ["tsa-root.pem"]
 

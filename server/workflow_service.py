@@ -113,7 +113,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             connection,
             self._journal,
             act,
-            display_name=request.display_name,
+            display_name=request.display_name or document.display_name,
             procedure=request.procedure,
             document=request.document,
             assignments=[Assignment(each.post, each.person) for each in request.assignments],

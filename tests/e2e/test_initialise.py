@@ -55,7 +55,8 @@ def test_what_the_configuration_offers_in_comments_is_understood(folder: Path) -
     (folder / "all.toml").write_text(text)
     configuration = load(folder / "all.toml", {})
     assert configuration.tokens[0].name == configuration.timestamping.token == "seal"
-    assert configuration.timestamping.external[0].url == "https://tsa.example/"
+    assert configuration.timestamping.external is not None
+    assert configuration.timestamping.external.url == "https://tsa.example/"
     assert configuration.validation.trust == (folder / "root.pem",)
 
 

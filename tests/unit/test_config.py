@@ -65,7 +65,7 @@ policy = "1.3.6.1.4.1.99999.1"
 certificate = "tsa.pem"
 token = "seal"
 accuracy_seconds = 2
-[[timestamping.external]]
+[timestamping.external]
 url = "https://tsa.example/"
 trust = ["root.pem"]
 [validation]
@@ -79,7 +79,8 @@ password = { env = "DATABASE_PASSWORD" }
     configuration = configure(tmp_path, text)
     (token,) = configuration.tokens
     assert (token.workers, token.rsa_scheme, token.allowed) == (3, "pss", ("principals/registry",))
-    assert configuration.timestamping.external[0].trust == (tmp_path / "root.pem",)
+    assert configuration.timestamping.external is not None
+    assert configuration.timestamping.external.trust == (tmp_path / "root.pem",)
     assert configuration.timestamping.accuracy_seconds == 2.0
     assert configuration.validation.trust == (tmp_path / "a.pem", Path("/b.pem"))
     url = configuration.database_url({"DATABASE_PASSWORD": "s3cret"})
@@ -147,14 +148,14 @@ def test_the_environment_overrides_and_adds(tmp_path: Path) -> None:
         ),
         ("[timestamping]\naccuracy_seconds = nan", "WRONG_VALUE", "timestamping.accuracy_seconds"),
         (
-            "[[timestamping.external]]\nurl = 'ftp://x'\ntrust = ['a']",
+            "[timestamping.external]\nurl = 'ftp://x'\ntrust = ['a']",
             "WRONG_VALUE",
-            "timestamping.external[0].url",
+            "timestamping.external.url",
         ),
         (
-            "[[timestamping.external]]\nurl = 'https://x'\ntrust = []",
+            "[timestamping.external]\nurl = 'https://x'\ntrust = []",
             "WRONG_VALUE",
-            "timestamping.external[0].trust",
+            "timestamping.external.trust",
         ),
         ("[validation]\ntrust = 'a.pem'", "WRONG_TYPE", "validation.trust"),
         ("[validation]\nrevocation = 'soft'", "WRONG_VALUE", "validation.revocation"),
