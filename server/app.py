@@ -190,10 +190,12 @@ def _health(database: Database, tokens: TokenRegistry, metrics: Metrics, clock: 
 
     def look_at(token: Token) -> Callable[[], Awaitable[None]]:
         async def look() -> None:
-            up = metrics.token_up.labels(token.settings.name)
-            up.set(0)
-            await token.check()
-            up.set(1)
+            answers = False
+            try:
+                await token.check()
+                answers = True
+            finally:
+                metrics.token_up.labels(token.settings.name).set(answers)
 
         return look
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 
 import grpc
 from sqlalchemy import Connection
@@ -20,13 +22,15 @@ from server.database import Database
 from server.document_keeping import DocumentKeeper
 from server.documents import Document, new_id
 from server.documents_service import object_chunks
-from server.idempotency import RequestKey, RequestLocks, recall, remember, request_key
+from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
 from server.judging import Judge
 from server.times import microseconds, timestamp
 
 _KINDS: dict[int, RecordKind] = {pb.RECORD_KIND_ORIGINAL: "original", pb.RECORD_KIND_COPY: "copy"}
 _KIND_CODES = {"original": pb.RECORD_KIND_ORIGINAL, "copy": pb.RECORD_KIND_COPY}
+_VERIFYING = 2
+"""Records that one server reads again at a time; further ones wait, and nothing else does."""
 _OUTCOMES = {
     Outcome.PASSED: pb.RecordCheck.OUTCOME_PASSED,
     Outcome.FAILED: pb.RecordCheck.OUTCOME_FAILED,
@@ -89,6 +93,7 @@ class ArchiveService(rpc.ArchiveServiceServicer):
         self._carrier_location = carrier_location
         self._locks = locks
         self._clock = clock
+        self._verifying = ThreadPoolExecutor(_VERIFYING, thread_name_prefix="verify")
 
     async def ArchiveDocument(
         self, request: pb.ArchiveDocumentRequest, context: grpc.aio.ServicerContext[object, object]
@@ -116,7 +121,7 @@ class ArchiveService(rpc.ArchiveServiceServicer):
         description: Description,
         report: str,
     ) -> bytes:
-        if (first := recall(connection, key)) is not None:
+        if (first := recall_in_turn(connection, key)) is not None:
             return first
         now = self._clock()
         submission = Submission(
@@ -172,7 +177,7 @@ class ArchiveService(rpc.ArchiveServiceServicer):
         self, request: pb.VerifyRecordRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.RecordVerdict:
         """Check bytes, row, journal and checkpoint of a record."""
-        verdict = await asyncio.to_thread(
+        verify = partial(
             verify_record,
             self._database.read,
             self._keeper.store,
@@ -180,6 +185,7 @@ class ArchiveService(rpc.ArchiveServiceServicer):
             public_key=self._signer.public_key,
             origin=self._signer.origin,
         )
+        verdict = await asyncio.get_running_loop().run_in_executor(self._verifying, verify)
         checks = (
             pb.RecordCheck(check=check.check, outcome=_OUTCOMES[check.outcome], detail=check.detail)
             for check in verdict.checks

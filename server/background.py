@@ -87,10 +87,10 @@ class Chores:
             self.house.keeper.store.delete(sha256)
 
     async def due_answers(self) -> list[str]:
-        """Answers are forgotten once an hour."""
-        return ["all"]
+        """Give the present hour: answers are forgotten once in each, whatever became of the last one's."""
+        return [f"{self.house.clock():%Y-%m-%dT%H}"]
 
-    async def forget_answers(self, _key: str) -> None:
+    async def forget_answers(self, _hour: str) -> None:
         """Forget answers that are older than documents get."""
         age = timedelta(hours=self.house.configuration.documents.expire_after_hours)
         before = microseconds(self.house.clock() - age)

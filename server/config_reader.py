@@ -3,6 +3,7 @@
 The dataclasses' annotations are the schema. A key that no dataclass knows is an error, never ignored.
 """
 
+import ipaddress
 import os
 import types
 import typing
@@ -66,7 +67,10 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

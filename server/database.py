@@ -15,10 +15,16 @@ from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from pecete.errors import AbortedError, PeceteError, ResourceExhaustedError, UnavailableError
+from pecete.errors import (
+    AbortedError,
+    InvalidArgumentError,
+    PeceteError,
+    ResourceExhaustedError,
+    UnavailableError,
+)
 
 THREADS = 8
 """Transactions at one time in one process; further ones wait for a thread."""
@@ -45,7 +51,7 @@ Result = TypeVar("Result")
 class Database:
     """One database with its connections and threads.
 
-    url: `sqlite:///…` or `postgresql+psycopg://…`.
+    url: `sqlite:///…` or `postgresql+psycopg://…`. What callers wrote never stands in an error's text.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -67,7 +73,7 @@ class Database:
         """Open a writing transaction; it commits when the block ends and rolls back when it raises.
 
         Raises AbortedError DATABASE_CONFLICT when a concurrent change won, UnavailableError
-        DATABASE_UNAVAILABLE and ResourceExhaustedError DATABASE_FULL.
+        DATABASE_UNAVAILABLE, ResourceExhaustedError DATABASE_FULL and InvalidArgumentError VALUE_NOT_STORABLE.
         """
         with _typed_errors(), self._turn(), self._writer.begin() as connection:
             yield connection
@@ -138,7 +144,7 @@ class Database:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, pool_size=THREADS, max_overflow=THREADS)
+        engine = create_engine(url, pool_size=THREADS, max_overflow=THREADS, hide_parameters=True)
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -146,6 +152,7 @@ def _engine(url: URL) -> Engine:
         url,
         pool_size=THREADS,
         max_overflow=THREADS,
+        hide_parameters=True,
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 10,
@@ -210,9 +217,13 @@ def _typed(error: DBAPIError) -> PeceteError | None:
         return AbortedError("DATABASE_CONFLICT", "A concurrent change won; try again.")
     if state in _FULL or name == "SQLITE_FULL":
         return ResourceExhaustedError("DATABASE_FULL", "The database has no space left.")
+    if isinstance(error, DataError):
+        return InvalidArgumentError(
+            "VALUE_NOT_STORABLE", "A value is too long or has characters that cannot be kept, such as NUL."
+        )
     lost = error.connection_invalidated or state.startswith(("08", "57P"))
     unreachable = isinstance(error, OperationalError | InterfaceError) and not state
-    if lost or (unreachable and name in ("", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
+    if lost or (unreachable and (not name or name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")))):
         return _unavailable()
     return None
 

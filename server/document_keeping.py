@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -13,13 +15,16 @@ from archive.objects import FileObjectStore, ObjectWriter, StoredObject
 from pecete.errors import InvalidArgumentError, ResourceExhaustedError
 from server.database import Database
 from server.documents import Document, add, new_id
-from server.idempotency import RequestKey, recall, remember
+from server.idempotency import RequestKey, recall_in_turn, remember
 from server.media_type import SNIFF_BYTES, media_type
 from server.times import microseconds
 from workflow.journal import Act
 
 INLINE_MAXIMUM = 4 * 1024 * 1024
 """The longest document that travels inside one message; longer ones are streamed."""
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -82,20 +87,20 @@ class DocumentKeeper:
     async def store_chunks(self, chunks: AsyncIterator[bytes], claims: Claims) -> tuple[StoredObject, bytes]:
         """Store streamed bytes durably; give the object and its first bytes. Nothing stays when it fails."""
         claims.check_before(self.maximum_bytes)
-        writer = await asyncio.to_thread(self.store.writer, self.maximum_bytes)
+        writer = self.store.writer(self.maximum_bytes)
         with writer:
             head = await self._write(writer, chunks)
             if not head:
                 raise InvalidArgumentError("DOCUMENT_EMPTY", "The document has no bytes.", field="content")
             claims.check_after(StoredObject(writer.sha256, writer.size))
-            return await asyncio.to_thread(writer.commit), head
+            return await _to_its_end(writer.commit), head
 
     async def _write(self, writer: ObjectWriter, chunks: AsyncIterator[bytes]) -> bytes:
         head = b""
         async for chunk in chunks:
             if len(head) < SNIFF_BYTES:
                 head += chunk[: SNIFF_BYTES - len(head)]
-            await asyncio.to_thread(writer.write, chunk)
+            await _to_its_end(writer.write, chunk)
         return head
 
     def describe(
@@ -149,7 +154,7 @@ class DocumentKeeper:
         )
 
         def commit(connection: Connection) -> bytes | None:
-            if (first := recall(connection, key)) is not None:
+            if (first := recall_in_turn(connection, key)) is not None:
                 return first
             self.register(connection, act, document, "document.upload")
             remember(connection, key, answer(document), act.time)
@@ -172,3 +177,19 @@ def check_inline(content: bytes) -> None:
             f"At most {INLINE_MAXIMUM} bytes travel inline; upload longer documents by stream.",
             field="content",
         )
+
+
+async def _to_its_end(function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """Run a function in a thread and return when it is over, even when the call is cancelled meanwhile.
+
+    A file that was closed under a thread would lend its number to another upload's, which the thread would
+    then write into.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        raise

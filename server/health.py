@@ -8,6 +8,10 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import OVERALL_HEALTH, aio
 
 from pecete.errors import PeceteError
+from server import logs
+
+PATIENCE_SECONDS = 10.0
+"""How long a part may take to say how it is."""
 
 Check = Callable[[], Awaitable[object]]
 """Looks at one part; raises PeceteError when it does not work."""
@@ -15,7 +19,10 @@ Check = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Look:
-    """What a look found: whether the service can work, and each part's state, `ok` or a reason."""
+    """What a look found: whether the service can work, and each part's state, `ok` or a reason.
+
+    A part that does not answer in time is `TIMED_OUT`, one that fails as nobody foresaw `INTERNAL_ERROR`.
+    """
 
     healthy: bool
     parts: Mapping[str, str]
@@ -26,7 +33,7 @@ class Health:
 
     required: by the part's name, such as `database`; without one of them the service cannot work. optional:
     parts such as one token of several; gRPC's health service tells of each under its own name. notes: what
-    every answer repeats, such as which clock is trusted.
+    every answer repeats, such as which clock is trusted. patience: seconds that a part is waited for.
     """
 
     def __init__(
@@ -34,15 +41,18 @@ class Health:
         required: Mapping[str, Check],
         optional: Mapping[str, Check],
         notes: Mapping[str, str] | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.servicer = aio.HealthServicer()
         self._required = dict(required)
         self._optional = dict(optional)
         self._notes = dict(notes or {})
+        self._patience = patience
+        self._log = logs.get("health")
 
     async def look(self) -> Look:
         """Ask every part at once and tell gRPC's health service."""
-        required, optional = await asyncio.gather(_states(self._required), _states(self._optional))
+        required, optional = await asyncio.gather(self._states(self._required), self._states(self._optional))
         healthy = all(state == "ok" for state in required.values())
         await self._tell(OVERALL_HEALTH, healthy)
         for name, state in optional.items():
@@ -57,16 +67,20 @@ class Health:
         answer = health_pb2.HealthCheckResponse
         await self.servicer.set(name, answer.SERVING if serving else answer.NOT_SERVING)
 
+    async def _states(self, checks: Mapping[str, Check]) -> dict[str, str]:
+        """Ask all at once: one that hangs holds up none."""
+        states = await asyncio.gather(*map(self._state, checks, checks.values()))
+        return dict(zip(checks, states, strict=True))
 
-async def _states(checks: Mapping[str, Check]) -> dict[str, str]:
-    """Ask all at once: one that hangs holds up none."""
-    states = await asyncio.gather(*map(_state, checks.values()))
-    return dict(zip(checks, states, strict=True))
-
-
-async def _state(check: Check) -> str:
-    try:
-        await check()
-    except PeceteError as error:
-        return error.reason
-    return "ok"
+    async def _state(self, part: str, check: Check) -> str:
+        try:
+            async with asyncio.timeout(self._patience):
+                await check()
+        except PeceteError as error:
+            return error.reason
+        except TimeoutError:
+            return "TIMED_OUT"
+        except Exception:  # the fence around the parts: whatever one of them does, the others are looked at
+            self._log.exception("health check failed", part=part)
+            return "INTERNAL_ERROR"
+        return "ok"

@@ -1,8 +1,8 @@
 """Retries get the first answer: what was answered under which request id (AIP-155).
 
 The answer is written in the transaction of its effect, so there is never one without the other. Of two
-equal requests at the same time the second waits in this process (`RequestLocks`), or on another machine
-loses at the primary key, takes nothing into effect and reads the first one's answer.
+equal requests at the same time the second waits in this process (`RequestLocks`), and on another machine at
+the journal's head (`recall_in_turn`); then it takes nothing into effect and reads the first one's answer.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from archive.journal import locked_head
 from pecete.errors import AbortedError, AlreadyExistsError, InvalidArgumentError
 
 METADATA = MetaData()
@@ -65,16 +66,21 @@ def request_key(principal: str, method: str, request: Message, *, extra: bytes =
     """
     copy = type(request)()
     copy.CopyFrom(request)
-    request_id: str = getattr(copy, "request_id")  # noqa: B009 - messages are checked by the descriptor
-    if len(request_id) > MAXIMUM_LENGTH:
-        raise InvalidArgumentError(
-            "REQUEST_ID_TOO_LONG", f"At most {MAXIMUM_LENGTH} characters are taken.", field="request_id"
-        )
+    request_id = check_request_id(getattr(copy, "request_id"))  # noqa: B009 - checked by the descriptor
     for field in ("pin", "request_id"):
         if field in copy.DESCRIPTOR.fields_by_name:
             copy.ClearField(field)
     digest = hashlib.sha256(copy.SerializeToString(deterministic=True) + extra).digest()
     return RequestKey(principal, request_id, method, digest)
+
+
+def check_request_id(request_id: str) -> str:
+    """Give back an id that can be kept. Raises InvalidArgumentError REQUEST_ID_TOO_LONG."""
+    if len(request_id) > MAXIMUM_LENGTH:
+        raise InvalidArgumentError(
+            "REQUEST_ID_TOO_LONG", f"At most {MAXIMUM_LENGTH} characters are taken.", field="request_id"
+        )
+    return request_id
 
 
 def recall(connection: Connection, key: RequestKey) -> bytes | None:
@@ -98,11 +104,19 @@ def recall(connection: Connection, key: RequestKey) -> bytes | None:
     return bytes(row.answer)
 
 
-def remember(connection: Connection, key: RequestKey, answer: Message, now: int) -> None:
-    """Keep the answer in the transaction of its effect.
+def recall_in_turn(connection: Connection, key: RequestKey) -> bytes | None:
+    """Recall in the transaction that will take the request into effect, after all that were begun before it.
 
-    Raises AbortedError REQUEST_ANSWERED when the same request was answered meanwhile: the transaction must
-    be given up and the first answer recalled.
+    Raises as `recall` and `archive.journal.locked_head`.
+    """
+    locked_head(connection)
+    return recall(connection, key)
+
+
+def remember(connection: Connection, key: RequestKey, answer: Message, now: int) -> None:
+    """Keep the answer in the transaction of its effect, which began with `recall_in_turn`.
+
+    Raises AbortedError REQUEST_ANSWERED when the same request was answered all the same.
     """
     if not key.request_id:
         return

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ class Judge:
         self._free: asyncio.LifoQueue[ValidationWorker] = asyncio.LifoQueue()  # the warm one first
         for worker in self._workers:
             self._free.put_nowait(worker)
+        # Threads of its own: a long verdict must not keep the event loop's few from short work.
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
 
     async def judge(self, path: Path, *, display_name: str, time: datetime | None = None) -> ValidationReport:
         """Judge the document stored at `path` as of an aware time, or now.
@@ -42,11 +45,15 @@ class Judge:
             crls=tuple(await asyncio.to_thread(self._read_crls)),
         )
         worker = await self._free.get()
-        try:
-            report = await asyncio.to_thread(worker.validate, path, policy)
-        finally:
-            self._free.put_nowait(worker)
-        return replace(report, file=display_name)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, worker.validate, path, policy)
+        # The worker is free when its document is judged, not when the caller gives up waiting.
+        running.add_done_callback(lambda done: self._give_back(worker, done))
+        return replace(await asyncio.shield(running), file=display_name)
+
+    def _give_back(self, worker: ValidationWorker, done: asyncio.Future[ValidationReport]) -> None:
+        if not done.cancelled():
+            done.exception()  # seen, also where nobody waits for it any more
+        self._free.put_nowait(worker)
 
     async def report_for_archive(self, path: Path, *, display_name: str) -> str:
         """Give the verdict that a record keeps, as JSON; what cannot be judged says why."""
@@ -68,6 +75,7 @@ class Judge:
         """End the worker processes."""
         for worker in self._workers:
             await asyncio.to_thread(worker.close)
+        self._threads.shutdown(wait=False)
 
 
 def _unjudged(error: PeceteError, display_name: str) -> str:

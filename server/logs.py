@@ -49,5 +49,6 @@ def get(part: str) -> structlog.stdlib.BoundLogger:
 
 def _renderers() -> tuple[Processor, ...]:
     if sys.stderr.isatty():
-        return (structlog.dev.ConsoleRenderer(),)
+        # Without this the tracebacks of the console show local variables, and one of them may be a PIN.
+        return (structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),)
     return (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())

@@ -5,7 +5,7 @@ import asyncio
 import grpc
 from sqlalchemy import Connection
 
-from pecete.errors import AbortedError, InvalidArgumentError
+from pecete.errors import InvalidArgumentError
 from pecete.signing.v1 import signing_pb2 as pb
 from pecete.signing.v1 import signing_pb2_grpc as rpc
 from server import documents
@@ -13,7 +13,7 @@ from server.database import Database
 from server.document_keeping import INLINE_MAXIMUM, DocumentKeeper
 from server.documents import Document
 from server.documents_service import document_message
-from server.idempotency import RequestKey, RequestLocks, recall, remember, request_key
+from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
 from server.signing import DocumentSigner, MadeSignature, SignedDocument, SigningOrder, Visible
 from server.times import timestamp, timestamp_of
@@ -125,21 +125,19 @@ class SigningService(rpc.SigningServiceServicer):
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )
-        try:
-            await self._database.run(self._register, key, signed, answer)
-        except AbortedError:
-            first = await self._database.fetch(recall, key)
-            if first is None:
-                raise
-            return pb.SignDocumentResponse.FromString(first)
-        return answer
+        first = await self._database.run(self._register, key, signed, answer)
+        return answer if first is None else pb.SignDocumentResponse.FromString(first)
 
     def _register(
         self, connection: Connection, key: RequestKey, signed: SignedDocument, answer: pb.SignDocumentResponse
-    ) -> None:
+    ) -> bytes | None:
+        """Register the new document, unless another server has answered the same request meanwhile."""
+        if (first := recall_in_turn(connection, key)) is not None:
+            return first
         act = Act(key.principal, key.request_id, signed.document.create_time)
         self._keeper.register(connection, act, signed.document, "signature.create")
         remember(connection, key, answer, act.time)
+        return None
 
     async def _source(self, request: pb.SignDocumentRequest, key: RequestKey) -> Document:
         """Give the document to sign; an inline one is stored and registered first, like any other."""

@@ -1,7 +1,7 @@
 """gRPC front of the judging of signatures: translates verdicts."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 
 import grpc
 
@@ -30,10 +30,8 @@ class ValidationService(rpc.ValidationServiceServicer):
         self, request: pb.ValidateDocumentRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.ValidationReport:
         """Judge each signature of a document."""
+        time = _validation_time(request)
         document = await self._source(request)
-        time = None
-        if request.HasField("validation_time"):
-            time = request.validation_time.ToDatetime(tzinfo=UTC)
         report = await self._judge.judge(
             self._keeper.store.path(document.sha256.hex()), display_name=document.display_name, time=time
         )
@@ -54,6 +52,17 @@ class ValidationService(rpc.ValidationServiceServicer):
         return await self._keeper.keep_inline(
             request.content, principal=who.principal, request_id=who.request_id
         )
+
+
+def _validation_time(request: pb.ValidateDocumentRequest) -> datetime | None:
+    if not request.HasField("validation_time"):
+        return None
+    try:
+        return request.validation_time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgumentError(
+            "VALIDATION_TIME_INVALID", "The time is not one from year 1 to 9999.", field="validation_time"
+        ) from error
 
 
 def report_message(report: ValidationReport) -> pb.ValidationReport:

@@ -3,18 +3,19 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 import grpc
 from sqlalchemy import Connection
 
-from archive.journal import Journal
+from archive.journal import Journal, locked_head
 from pecete.errors import InvalidArgumentError
 from pecete.workflow.v1 import workflow_pb2 as pb
 from pecete.workflow.v1 import workflow_pb2_grpc as rpc
 from server import documents
 from server.database import Database
 from server.document_keeping import DocumentKeeper
-from server.idempotency import RequestLocks, request_key
+from server.idempotency import RequestLocks, check_request_id, request_key
 from server.interceptors import caller
 from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
 from server.signing_service import level_name, page_size
@@ -30,6 +31,9 @@ from workflow.journal import Act
 from workflow.organisation import create_person, get_person
 from workflow.procedure import ProcedureStep, create_procedure, get_procedure
 from workflow.step_signing import StepAuthorisation, authorise_step, complete_step, recall_step
+
+P = ParamSpec("P")
+Made = TypeVar("Made")
 
 
 class WorkflowService(rpc.WorkflowServiceServicer):
@@ -53,14 +57,15 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         self._clock = clock
 
     def _act(self, request_id: str) -> Act:
-        return Act(caller().principal, request_id, microseconds(self._clock()))
+        """Give the caller's act at this moment. Raises InvalidArgumentError REQUEST_ID_TOO_LONG."""
+        return Act(caller().principal, check_request_id(request_id), microseconds(self._clock()))
 
     async def CreatePerson(
         self, request: pb.CreatePersonRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.Person:
         """Enrol a person."""
         person = await self._database.run(
-            create_person,
+            _in_turn(create_person),
             self._journal,
             self._act(request.request_id),
             display_name=request.person.display_name,
@@ -81,7 +86,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
     ) -> pb.Procedure:
         """Make a procedure."""
         procedure = await self._database.run(
-            create_procedure,
+            _in_turn(create_procedure),
             self._journal,
             self._act(request.request_id),
             display_name=request.procedure.display_name,
@@ -104,6 +109,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         return dossier_message(dossier)
 
     def _open_dossier(self, connection: Connection, request: pb.CreateDossierRequest, act: Act) -> Dossier:
+        locked_head(connection)  # from here on the document cannot expire, nor an equal request overtake
         document = documents.get(connection, request.document)
         if document.media_type != "application/pdf":
             raise InvalidArgumentError(
@@ -119,8 +125,6 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             assignments=[Assignment(each.post, each.person) for each in request.assignments],
             dossier_id=request.dossier_id,
         )
-        # The journal's head is held now, so the document cannot expire any more if it is still there.
-        documents.get(connection, request.document)
         self._keeper.store.path(document.sha256.hex())
         return dossier
 
@@ -161,13 +165,20 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             signed = await self._signer.sign(
                 key, document, _order(request, leave), principal=who.principal, request_id=request.request_id
             )
-            dossier = await self._database.run(self._complete, act, leave, signed)
+            dossier = await self._database.run(self._complete, self._act(request.request_id), leave, signed)
         return dossier_message(dossier)
 
     def _complete(
         self, connection: Connection, act: Act, leave: StepAuthorisation, signed: SignedDocument
     ) -> Dossier:
-        """Register the new document and the step in one transaction: both stand or neither."""
+        """Register the new document and the step in one transaction: both stand or neither.
+
+        When another server has answered the same request meanwhile, its answer stands and nothing is added.
+        """
+        locked_head(connection)
+        signed_before = recall_step(connection, act, leave.name, certificate_sha256=leave.certificate_sha256)
+        if signed_before is not None:
+            return signed_before
         self._keeper.register(connection, act, signed.document, "signature.create")
         return complete_step(
             connection,
@@ -178,6 +189,18 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             document_sha256=signed.document.sha256,
             signature=step_signature(signed.signature, leave.certificate_sha256),
         )
+
+
+def _in_turn(
+    create: Callable[Concatenate[Connection, P], Made],
+) -> Callable[Concatenate[Connection, P], Made]:
+    """Let equal requests to several servers pass one after the other, so that the second finds the first."""
+
+    def create_in_turn(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> Made:
+        locked_head(connection)
+        return create(connection, *args, **kwargs)
+
+    return create_in_turn
 
 
 def _order(request: pb.SignStepRequest, leave: StepAuthorisation) -> SigningOrder:
