@@ -1,10 +1,12 @@
 """The background work of this service: what is due, and how it is done. `server/jobs.py` runs it."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from archive import checkpoint, record
 from archive.journal import head
@@ -15,12 +17,16 @@ from server.jobs import Work
 from server.times import microseconds
 from workflow.dossier import held_documents
 from workflow.journal import Act
+from workflow.tables import dossiers
 
 ACTOR = "pecete/background"
 """Who stands in the journal for what the service does by itself."""
 
 UNTIL_DONE = 100_000
 """Attempts for what must not be given up: at one in five minutes, a year."""
+
+OBJECTS_AT_ONCE = 1000
+"""Objects that one transaction looks at."""
 
 ORPHAN_AGE = timedelta(days=1)
 """How long an object without a row is left alone: its row may be on the way."""
@@ -37,7 +43,13 @@ def works(house: House) -> list[Work]:
         ),
         Work("answers.forget", chores.due_answers, chores.forget_answers, look="17 * * * *", priority=-1),
         Work(
-            "objects.sweep", chores.due_objects, chores.sweep_object, look="41 3 * * *", limit=1, priority=-1
+            "objects.sweep",
+            chores.due_objects,
+            chores.sweep_object,
+            look="41 3 * * *",
+            at_start=False,
+            limit=1,
+            priority=-1,
         ),
         Work(
             "checkpoints.sign",
@@ -71,7 +83,7 @@ class Chores:
         return await self.house.database.fetch(self._due_documents)
 
     def _due_documents(self, connection: Connection) -> list[str]:
-        return documents.due_for_expiry(connection, self._act().time, _held(connection))
+        return documents.due_for_expiry(connection, self._act().time, select(dossiers.c.document))
 
     async def expire_document(self, name: str) -> None:
         """Remove a document's row, and its object unless another row needs it."""
@@ -82,7 +94,7 @@ class Chores:
 
         A crash in between leaves a row without its object, which the next run removes.
         """
-        sha256 = documents.expire(connection, self.house.journal, self._act(), name, _held)
+        sha256 = documents.expire(connection, self.house.journal, self._act(), name, _is_held)
         if sha256 is not None and not record.is_referenced(connection, bytes.fromhex(sha256)):
             self.house.keeper.store.delete(sha256)
 
@@ -98,11 +110,16 @@ class Chores:
 
     async def due_objects(self) -> list[str]:
         """Give the old objects that no row needs: what is left of calls that were not answered."""
-        return await self.house.database.fetch(self._due_objects)
+        stored, orphans = self.house.keeper.store.iterate(), list[str]()
+        # In short transactions: while one is open, SQLite's write-ahead log only grows.
+        while some := await asyncio.to_thread(
+            lambda: [found.sha256 for found in islice(stored, OBJECTS_AT_ONCE)]
+        ):
+            orphans += await self.house.database.fetch(self._orphans, some)
+        return orphans
 
-    def _due_objects(self, connection: Connection) -> list[str]:
-        stored = self.house.keeper.store.iterate()
-        return [found.sha256 for found in stored if self._is_orphan(connection, found.sha256)]
+    def _orphans(self, connection: Connection, objects: list[str]) -> list[str]:
+        return [sha256 for sha256 in objects if self._is_orphan(connection, sha256)]
 
     def _is_orphan(self, connection: Connection, sha256: str) -> bool:
         digest = bytes.fromhex(sha256)
@@ -166,5 +183,5 @@ class Chores:
         await self.house.database.run(checkpoint.attach_timestamp, int(size), token)
 
 
-def _held(connection: Connection) -> frozenset[str]:
-    return frozenset(document for _dossier, document in held_documents(connection))
+def _is_held(connection: Connection, document: str) -> bool:
+    return any(held_documents(connection, document))

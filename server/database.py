@@ -73,7 +73,8 @@ class Database:
         """Open a writing transaction; it commits when the block ends and rolls back when it raises.
 
         Raises AbortedError DATABASE_CONFLICT when a concurrent change won, UnavailableError
-        DATABASE_UNAVAILABLE, ResourceExhaustedError DATABASE_FULL and InvalidArgumentError VALUE_NOT_STORABLE.
+        DATABASE_UNAVAILABLE, ResourceExhaustedError DATABASE_FULL and InvalidArgumentError
+        VALUE_NOT_STORABLE.
         """
         with _typed_errors(), self._turn(), self._writer.begin() as connection:
             yield connection

@@ -17,11 +17,13 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
     delete,
     insert,
+    literal,
     select,
 )
 
@@ -110,16 +112,16 @@ def get(connection: Connection, name: str) -> Document:
     return Document(**row)
 
 
-def due_for_expiry(connection: Connection, now: int, held: frozenset[str], limit: int = 1000) -> list[str]:
-    """Give the names of documents whose time has passed and that nothing holds."""
-    query = (
-        select(documents.c.id)
-        .where(documents.c.expire_time < now)
-        .order_by(documents.c.expire_time)
-        .limit(limit + len(held))
-    )
-    names = (f"documents/{identifier}" for identifier in connection.execute(query).scalars())
-    return [name for name in names if name not in held][:limit]
+def due_for_expiry(
+    connection: Connection, now: int, held: Select[tuple[str]], limit: int = 1000
+) -> list[str]:
+    """Give the names of documents whose time has passed and that nothing holds.
+
+    held: query for the names of all held documents, of which there are more and more.
+    """
+    name = literal("documents/") + documents.c.id
+    query = select(name).where(documents.c.expire_time < now, name.not_in(held))
+    return list(connection.execute(query.order_by(documents.c.expire_time).limit(limit)).scalars())
 
 
 def expire(
@@ -127,14 +129,15 @@ def expire(
     journal: Journal,
     act: Act,
     name: str,
-    holds: Callable[[Connection], frozenset[str]],
+    is_held: Callable[[Connection, str], bool],
 ) -> str | None:
     """Remove an expired document's row; give its SHA-256 in hex when no other document refers to the bytes.
 
-    holds: reads the names of held documents. Does nothing (None) when the document is gone, is held or has
-    not expired: a repeated job harms nothing. Raises AbortedError DOCUMENT_HELD when it was held meanwhile.
+    is_held: says whether something holds the document of a name. Does nothing (None) when the document is
+    gone, is held or has not expired: a repeated job harms nothing. Raises AbortedError DOCUMENT_HELD when it
+    was held meanwhile.
     """
-    if name in holds(connection):
+    if is_held(connection, name):
         return None
     try:
         document = get(connection, name)
@@ -151,7 +154,7 @@ def expire(
         digest=document.sha256,
         row=None,
     )
-    if name in holds(connection):  # whoever wants to hold it waits for the journal's head from here on
+    if is_held(connection, name):  # whoever wants to hold it waits for the journal's head from here on
         raise AbortedError("DOCUMENT_HELD", "A dossier has come to hold the document.")
     connection.execute(delete(documents).where(documents.c.id == document.id))
     return None if is_referenced(connection, document.sha256) else document.sha256.hex()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, cast
 
 import asyncpg
 from pgqueuer import AsyncpgDriver, DatabaseRetryEntrypointExecutor, Job, PgQueuer, Queries
@@ -25,6 +26,18 @@ CONCURRENT = 8
 """Jobs that one server runs at a time; without a limit the first server would take all there is."""
 
 _HELD_LISTED = 1000
+_TIDY = "29 * * * *"
+"""When the queue's own log is emptied: it would grow for ever, and ours tells of each job."""
+
+
+class _KeepsLog(Protocol):
+    """What pgqueuer's own types leave out of its queries."""
+
+    async def clear_queue_log(self) -> None:
+        """Forget what became of each job."""
+
+    async def clear_statistics_log(self) -> None:
+        """Forget how many there were."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +46,17 @@ class Work:
 
     due: gives the keys of what is to be done now. do: does it for one key; at least once, perhaps at the same
     time twice, so it looks again, and commits the effect that takes the key out of `due`. look: when to ask
-    `due`, a cron expression in UTC with seconds as an optional sixth part. limit: jobs of this kind at a time
-    over all servers, 0: any number. priority: below 0 for bulk. After `attempts` failures, the first retried
-    after `first_delay` and each next after twice as long, the key is held until somebody requeues it.
+    `due`, a cron expression in UTC with seconds as an optional sixth part. at_start: to ask also when a
+    server starts, before anything is worked at. limit: jobs of this kind at a time over all servers, 0: any
+    number. priority: below 0 for bulk. After `attempts` failures, the first retried after `first_delay` and
+    each next after twice as long, the key is held until somebody requeues it.
     """
 
     name: str
     due: Callable[[], Awaitable[Iterable[str]]]
     do: Callable[[str], Awaitable[None]]
     look: str = "* * * * *"
+    at_start: bool = True
     limit: int = 0
     priority: int = 0
     attempts: int = 5
@@ -91,6 +106,13 @@ class Jobs:
     async def _register(self, queue: PgQueuer) -> None:
         for work in self._works:
             await self._register_work(queue, work)
+        queries = cast("_KeepsLog", queue.qm.queries)
+
+        async def tidy(_schedule: Schedule) -> None:
+            await queries.clear_queue_log()
+            await queries.clear_statistics_log()
+
+        queue.schedule("tidy", _TIDY)(tidy)
 
     async def _register_work(self, queue: PgQueuer, work: Work) -> None:
         async def look(_schedule: Schedule | None = None) -> None:
@@ -118,7 +140,8 @@ class Jobs:
             work.name, concurrency_limit=work.limit, on_failure="hold", executor_factory=retrying
         )(do)
         queue.schedule(f"look/{work.name}", work.look)(look)
-        await look()
+        if work.at_start:
+            await look()
 
     async def _do(self, work: Work, key: str) -> None:
         outcome = "failed"

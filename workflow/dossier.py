@@ -155,9 +155,15 @@ def list_dossiers(connection: Connection, *, limit: int, after: Dossier | None =
     return _with_steps(connection, [dict(row) for row in connection.execute(query.limit(limit)).mappings()])
 
 
-def held_documents(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Give each dossier's name and the name of the document that must stay because of it."""
-    for row in connection.execute(select(dossiers.c.id, dossiers.c.document)):
+def held_documents(connection: Connection, document: str = "") -> Iterator[tuple[str, str]]:
+    """Give each dossier's name and the name of the document that must stay because of it.
+
+    document: the one to ask for; "": all.
+    """
+    query = select(dossiers.c.id, dossiers.c.document)
+    if document:
+        query = query.where(dossiers.c.document == document)
+    for row in connection.execute(query):
         yield f"{DOSSIERS}/{row.id}", row.document
 
 

@@ -63,6 +63,7 @@ dossiers = Table(
     Column("update_time", BigInteger, nullable=False),
     Index("dossiers_request", "creator", "request_id", unique=True),
     Index("dossiers_newest", "create_time", "id"),
+    Index("dossiers_document", "document"),
 )
 """`original_document` is the one it was opened with, `document` the one with all signatures so far."""
 

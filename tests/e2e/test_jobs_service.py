@@ -134,8 +134,9 @@ async def test_old_objects_without_a_row_are_swept_and_young_ones_stay(tmp_path:
         assert house.keeper.store.exists(orphan)
     async with house_at(trial, lambda: utc_now() + timedelta(days=2)) as house:
         assert await Chores(house).due_objects() == [orphan]
-        async with working(house):
-            await until_nothing_is_due(Chores(house).due_objects)
+        for _ in range(2):  # a job may run twice
+            await Chores(house).sweep_object(orphan)
+        assert await Chores(house).due_objects() == []
         assert not house.keeper.store.exists(orphan)
     assert acts(trial, f"objects/{orphan}") == ["object.sweep"]
     assert faults(trial) == []

@@ -211,6 +211,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("dossiers", schema=None) as batch_op:
+        batch_op.create_index("dossiers_document", ["document"], unique=False)
         batch_op.create_index("dossiers_newest", ["create_time", "id"], unique=False)
         batch_op.create_index("dossiers_request", ["creator", "request_id"], unique=True)
 
@@ -256,6 +257,7 @@ def downgrade() -> None:
     with op.batch_alter_table("dossiers", schema=None) as batch_op:
         batch_op.drop_index("dossiers_request")
         batch_op.drop_index("dossiers_newest")
+        batch_op.drop_index("dossiers_document")
 
     op.drop_table("dossiers")
     with op.batch_alter_table("procedures", schema=None) as batch_op:
