@@ -45,6 +45,14 @@ class Finding:
         return self.kind is not FindingKind.OBJECT_ORPHANED
 
 
+def readable(name: object) -> str:
+    """Give a name from the database as it can be noted and printed: octets that are no UTF-8 in hexadecimal.
+
+    They come as surrogates (PEP 383) from a connection that gives them at all.
+    """
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def entries(first: int, end: int) -> str:
     """Name the journal entries from `first` to before `end` as a subject."""
     return f"journal/{first}" if end == first + 1 else f"journal/{first}-{end - 1}"

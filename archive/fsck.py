@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection
 
-from archive.finding import Finding, FindingKind, Progress
+from archive.finding import Finding, FindingKind, Progress, readable
 from archive.journal_audit import JournalAudit
 from archive.objects import FileObjectStore
 from archive.scratch import Expected, Scratch
@@ -43,7 +43,7 @@ def fsck(
         yield from _check_rows(connection, scratch, row_sources, progress)
         for read_references in references:
             for resource, sha256 in read_references(connection):
-                scratch.expect_object(sha256, resource)
+                scratch.expect_object(sha256, readable(resource))
         yield from _check_objects(store, scratch, progress)
 
 
@@ -52,7 +52,8 @@ def _check_rows(
 ) -> Iterator[Finding]:
     done = 0
     for rows in row_sources:
-        for resource, row in rows(connection):
+        for name, row in rows(connection):
+            resource = readable(name)
             yield from _check_row(resource, row, scratch.see_row(resource))
             done += 1
             progress("rows", done)

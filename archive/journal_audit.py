@@ -6,7 +6,7 @@ from itertools import islice, product, starmap
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row, select
 
-from archive.finding import Finding, FindingKind, Progress, entries
+from archive.finding import Finding, FindingKind, Progress, entries, readable
 from archive.journal import head
 from archive.log import Frontier, perfect_subtrees, split_hashes
 from archive.scratch import Scratch
@@ -128,7 +128,7 @@ class JournalAudit:
         try:
             entry = _read_entry(row.leaf_index, octets, kept)
         except (DataLossError, InvalidArgumentError) as error:
-            self._scratch.expect_anything(row.resource)
+            self._scratch.expect_anything(readable(row.resource))
             yield Finding(FindingKind.JOURNAL_ENTRY_ALTERED, subject, error.message)
         else:
             self._scratch.expect_row(entry.resource, entry.row_sha256)

@@ -161,7 +161,7 @@ class FileObjectStore:
         return self._objects / sha256[:2] / sha256[2:4] / sha256
 
     def _publish(self, temporary: Path, stored: StoredObject) -> None:
-        """Give a flushed file its name; when the object is there already, mark it as put again."""
+        """Give a flushed file its name; one that is there already is checked and marked as put again."""
         path = self._path(stored.sha256)
         self._make_folder(path.parent.parent)
         self._make_folder(path.parent)
@@ -171,10 +171,9 @@ class FileObjectStore:
             except FileExistsError:
                 try:
                     os.utime(path)
-                except FileNotFoundError:  # deleted between the two calls: link again
+                    self.verify(stored.sha256)
+                except (FileNotFoundError, NotFoundError):  # deleted between the calls: link again
                     continue
-                if path.stat().st_size != stored.size:
-                    raise _altered() from None
             break
         _flush_folder(path.parent)
 
@@ -236,7 +235,7 @@ class ObjectWriter:
     def commit(self) -> StoredObject:
         """Make the object durable and give its name; storing the same bytes again changes nothing.
 
-        Raises DataLossError OBJECT_ALTERED when an object of this name but of another length is there.
+        Raises DataLossError OBJECT_ALTERED when an object of this name is there whose bytes are others.
         """
         stored = StoredObject(self.sha256, self._size)
         with _storage_faults():

@@ -1,9 +1,11 @@
 """`pecete-server fsck`: everything that is kept, recomputed."""
 
+import sqlite3
 import sys
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Connection
 
 from archive import record
 from archive.fsck import fsck
@@ -40,6 +42,7 @@ def check_everything(configuration: Configuration) -> int:
     columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"), TimeElapsedColumn())
     wrong = 0
     with Progress(*columns, console=console, transient=True) as progress, database.read() as connection:
+        _read_any_text(connection)
         task = progress.add_task("fsck", total=None)
         findings = fsck(
             connection,
@@ -56,3 +59,10 @@ def check_everything(configuration: Configuration) -> int:
     database.close()
     console.print("nothing wrong was found" if not wrong else f"{wrong} things are wrong")
     return 1 if wrong else 0
+
+
+def _read_any_text(connection: Connection) -> None:
+    """Have SQLite give text that is not UTF-8 as well, so that the row it was put into can be named."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")

@@ -28,6 +28,10 @@ _METRICS_LISTEN = Address("127.0.0.1", 7444)
 _TIMESTAMPING_LISTEN = Address("127.0.0.1", 7318)
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _PRINCIPAL = re.compile(r"principals/[a-z0-9][a-z0-9-]{0,62}")
+_QUERY = frozenset(
+    ("application_name", "host", "passfile", "port", "sslcert", "sslkey", "sslmode", "sslrootcert")
+)
+"""What a PostgreSQL URL may say besides: what psycopg and asyncpg understand alike."""
 _WHOLE_NUMBERS = (
     ("server.workers", 1, 256),
     ("server.grace_seconds", 0, 3600),
@@ -313,12 +317,14 @@ def _with_absolute_database(configuration: Configuration, base: Path) -> Configu
         raise wrong_value("database.url", "This must be a database URL.") from error
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise wrong_value("database.url", "This must begin with sqlite:/// or postgresql+psycopg://.")
-    if url.password is not None:
+    if url.password is not None or "password" in url.query:
         raise InvalidArgumentError(
             "CONFIGURATION_SECRET_LITERAL",
             "The password belongs into database.password.",
             field="database.url",
         )
+    if url.drivername != "sqlite" and not _QUERY.issuperset(url.query):
+        raise wrong_value("database.url", f"After the question mark stand only: {', '.join(sorted(_QUERY))}.")
     if url.drivername == "sqlite":
         if not url.database or url.database == ":memory:":
             raise wrong_value("database.url", "The database must be a file.")

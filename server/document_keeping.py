@@ -123,19 +123,15 @@ class DocumentKeeper:
         """Write the row and its act in the caller's transaction."""
         add(connection, self.journal, act, document, kind=kind, exists=self.store.exists)
 
-    async def keep_inline(self, content: bytes, *, principal: str, request_id: str) -> Document:
-        """Store and register bytes that came inside another request; that request's answer is kept, not this.
+    async def store_inline(self, content: bytes, *, principal: str) -> Document:
+        """Store bytes that came inside another request; give the row, which that request may register.
 
         Raises InvalidArgumentError CONTENT_TOO_LARGE or DOCUMENT_EMPTY.
         """
         check_inline(content)
         stored, head = await self.store_chunks(one_chunk(content), Claims())
-        act = Act(principal, request_id, microseconds(self._clock()))
-        document = self.describe(
-            stored, media=media_type(head), display_name="", owner=principal, time=act.time
-        )
-        await self._database.run(self.register, act, document, "document.upload")
-        return document
+        time = microseconds(self._clock())
+        return self.describe(stored, media=media_type(head), display_name="", owner=principal, time=time)
 
     async def keep(
         self,

@@ -14,9 +14,13 @@ from server.document_keeping import Claims, DocumentKeeper, check_inline, one_ch
 from server.idempotency import RequestLocks, recall, request_key
 from server.interceptors import caller
 from server.times import timestamp
+from workflow.names import check_text
 
 CHUNK_BYTES = 256 * 1024
 """Length of the chunks that the service sends."""
+
+DISPLAY_NAME_MAXIMUM = 255
+"""Longest name of a document, in characters: that of a file."""
 
 
 def document_message(document: documents.Document) -> pb.Document:
@@ -52,7 +56,7 @@ class DocumentService(rpc.DocumentServiceServicer):
             kept, first = await self._keeper.keep(
                 one_chunk(request.content),
                 claims=_claims(request.metadata),
-                display_name=request.metadata.display_name,
+                display_name=_display_name(request.metadata),
                 key=key,
                 answer=document_message,
             )
@@ -77,7 +81,7 @@ class DocumentService(rpc.DocumentServiceServicer):
             kept, first = await self._keeper.keep(
                 _chunks(request_iterator),
                 claims=_claims(start.metadata),
-                display_name=start.metadata.display_name,
+                display_name=_display_name(start.metadata),
                 key=key,
                 answer=document_message,
             )
@@ -104,6 +108,12 @@ async def object_chunks(keeper: DocumentKeeper, sha256: str) -> AsyncIterator[by
     with await asyncio.to_thread(keeper.store.open, sha256) as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield chunk
+
+
+def _display_name(metadata: pb.DocumentMetadata) -> str:
+    """Give the name for people, if there is one. Raises InvalidArgumentError TEXT_INVALID."""
+    name = metadata.display_name
+    return check_text(name, "metadata.display_name", DISPLAY_NAME_MAXIMUM) if name else ""
 
 
 def _claims(metadata: pb.DocumentMetadata) -> Claims:

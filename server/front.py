@@ -39,6 +39,9 @@ async def open_ports(configuration: Configuration, house: House) -> AsyncIterato
             ("grpc.max_receive_message_length", MAXIMUM_MESSAGE),
             ("grpc.max_send_message_length", MAXIMUM_MESSAGE),
             ("grpc.so_reuseport", 0),
+            # A caller whose network is gone would hold its call, and lock out its own retry, for hours.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
         ],
     )
     _add_services(server, house)

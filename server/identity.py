@@ -140,7 +140,7 @@ def journalled_rows(connection: Connection) -> Iterator[tuple[str, Mapping[str, 
     for row in connection.execute(select(principals).order_by(principals.c.id)).mappings():
         yield f"principals/{row['id']}", dict(row)
     for row in connection.execute(select(credentials).order_by(credentials.c.sha256)).mappings():
-        yield _credential_name(bytes(row["sha256"])), {**row, "sha256": bytes(row["sha256"])}
+        yield _credential_name(row["sha256"]), dict(row)
 
 
 def _add_credential(
@@ -209,8 +209,9 @@ def _id(name: str) -> str:
     return match.group(1)
 
 
-def _credential_name(sha256: bytes) -> str:
-    return f"credentials/{sha256.hex()}"
+def _credential_name(sha256: object) -> str:
+    """Give a credential's name, also where somebody put something else than a digest into its row."""
+    return f"credentials/{sha256.hex() if isinstance(sha256, bytes) else repr(sha256)}"
 
 
 def _token_sha256(token: str) -> bytes:

@@ -4,8 +4,9 @@ import inspect
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -14,7 +15,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from pecete.errors import InternalError, PeceteError, UnauthenticatedError
+from pecete.errors import InternalError, PeceteError, ResourceExhaustedError, UnauthenticatedError
 from pecete.wire_errors import to_status
 from server import identity, logs
 from server.authorization import OPEN, Role, authorize
@@ -25,6 +26,9 @@ from server.metrics import Metrics
 
 REQUEST_ID = "x-request-id"
 """Metadata key: a caller may send the id, every answer bears it."""
+
+CALLS_AT_ONCE = 500
+"""Calls that one principal may have under way; nobody takes files and queues from all the others."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _BEARER = re.compile(r"[Bb]earer +(\S+)")
@@ -71,6 +75,7 @@ class Front(grpc.aio.ServerInterceptor):
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
         self._metrics = metrics
+        self._calls: Counter[str] = Counter()
         self._log = logs.get("calls")
 
     async def intercept_service(
@@ -113,8 +118,9 @@ class Front(grpc.aio.ServerInterceptor):
         outcome = _Outcome()
         try:
             with self._metrics.in_flight.track_inprogress():
-                await self._admit(method, context, request_id)
-                yield
+                principal = await self._admit(method, context, request_id)
+                with self._counted(principal):
+                    yield
             outcome.code = "OK"
         except PeceteError as error:
             outcome.code, outcome.reason = error.code, error.reason
@@ -129,14 +135,33 @@ class Front(grpc.aio.ServerInterceptor):
         finally:
             self._finish(method, outcome)
 
-    async def _admit(self, method: str, context: Context, request_id: str) -> None:
-        """Find out who calls and whether they may. Raises UnauthenticatedError and PermissionDeniedError."""
+    @contextmanager
+    def _counted(self, principal: str) -> Iterator[None]:
+        """Count a call while it is under way. Raises ResourceExhaustedError TOO_MANY_CALLS."""
+        if self._calls[principal] >= CALLS_AT_ONCE:
+            raise ResourceExhaustedError(
+                "TOO_MANY_CALLS", f"At most {CALLS_AT_ONCE} calls of yours may be under way at one time."
+            )
+        self._calls[principal] += 1
+        try:
+            yield
+        finally:
+            self._calls[principal] -= 1
+            if not self._calls[principal]:
+                del self._calls[principal]
+
+    async def _admit(self, method: str, context: Context, request_id: str) -> str:
+        """Find out who calls ("": anybody) and whether they may.
+
+        Raises UnauthenticatedError and PermissionDeniedError.
+        """
         if method in OPEN:
-            return
+            return ""
         principal = await self._identify(context)
         structlog.contextvars.bind_contextvars(principal=principal.name)
         authorize(method, principal.roles)
         _caller.set(Caller(principal.name, principal.roles, request_id))
+        return principal.name
 
     async def _identify(self, context: Context) -> Principal:
         """A token goes before the certificate of the channel: a person calls through a department's one."""

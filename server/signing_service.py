@@ -125,27 +125,36 @@ class SigningService(rpc.SigningServiceServicer):
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )
-        first = await self._database.run(self._register, key, signed, answer)
+        inline = source if request.WhichOneof("source") == "content" else None
+        first = await self._database.run(self._register, key, inline, signed, answer)
         return answer if first is None else pb.SignDocumentResponse.FromString(first)
 
     def _register(
-        self, connection: Connection, key: RequestKey, signed: SignedDocument, answer: pb.SignDocumentResponse
+        self,
+        connection: Connection,
+        key: RequestKey,
+        inline: Document | None,
+        signed: SignedDocument,
+        answer: pb.SignDocumentResponse,
     ) -> bytes | None:
-        """Register the new document, unless another server has answered the same request meanwhile."""
+        """Register the new document, and with it the one that came inline.
+
+        When another server has answered the same request meanwhile, its answer stands and nothing is added.
+        """
         if (first := recall_in_turn(connection, key)) is not None:
             return first
         act = Act(key.principal, key.request_id, signed.document.create_time)
+        if inline is not None:
+            self._keeper.register(connection, act, inline, "document.upload")
         self._keeper.register(connection, act, signed.document, "signature.create")
         remember(connection, key, answer, act.time)
         return None
 
     async def _source(self, request: pb.SignDocumentRequest, key: RequestKey) -> Document:
-        """Give the document to sign; an inline one is stored and registered first, like any other."""
+        """Give the document to sign; an inline one is stored, and registered once it is signed."""
         if request.WhichOneof("source") == "document":
             return await self._database.fetch(documents.get, request.document)
-        return await self._keeper.keep_inline(
-            request.content, principal=key.principal, request_id=caller().request_id
-        )
+        return await self._keeper.store_inline(request.content, principal=key.principal)
 
     async def _with_content(self, answer: pb.SignDocumentResponse, wanted: bool) -> pb.SignDocumentResponse:
         if not wanted:

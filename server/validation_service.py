@@ -40,7 +40,7 @@ class ValidationService(rpc.ValidationServiceServicer):
         return report_message(report)
 
     async def _source(self, request: pb.ValidateDocumentRequest) -> Document:
-        """Give the document to judge; an inline one is stored and registered like any other."""
+        """Give the document to judge; an inline one is stored for it and swept later, as no row needs it."""
         source = request.WhichOneof("source")
         if source is None:
             raise InvalidArgumentError(
@@ -48,10 +48,7 @@ class ValidationService(rpc.ValidationServiceServicer):
             )
         if source == "document":
             return await self._database.fetch(documents.get, request.document)
-        who = caller()
-        return await self._keeper.keep_inline(
-            request.content, principal=who.principal, request_id=who.request_id
-        )
+        return await self._keeper.store_inline(request.content, principal=caller().principal)
 
 
 def _validation_time(request: pb.ValidateDocumentRequest) -> datetime | None:

@@ -72,8 +72,9 @@ def journalled_rows(connection: Connection) -> Iterator[tuple[str, Mapping[str, 
     """Give each token's resource name and row as it was journalled."""
     query = select(timestamps).order_by(timestamps.c.serial).execution_options(yield_per=1000)
     for row in connection.execute(query).mappings():
-        yield _resource(bytes(row["serial"])), dict(row)
+        yield _resource(row["serial"]), dict(row)
 
 
-def _resource(serial: bytes) -> str:
-    return f"timestamps/{serial.hex()}"
+def _resource(serial: object) -> str:
+    """Give a token's resource name, also where somebody put something else than octets into its row."""
+    return f"timestamps/{serial.hex() if isinstance(serial, bytes) else repr(serial)}"

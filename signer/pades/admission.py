@@ -106,15 +106,19 @@ def widget_rectangle(field: pikepdf.Object) -> Rectangle | None:
 
 
 def _check_options(options: SignatureOptions) -> None:
-    """Refuse what cannot be written into a signature dictionary."""
+    """Refuse what cannot be written into a signature dictionary, or would take long to draw."""
     if options.signing_time.tzinfo is None:
         raise InvalidArgumentError(
             "SIGNING_TIME_NAIVE", "The signing time has no zone.", field="signing_time"
         )
-    for field, text in (("reason", options.reason), ("location", options.location)):
+    texts = {"reason": options.reason, "location": options.location}
+    if options.appearance is not None:
+        texts["visible_signature.capacity"] = options.appearance.capacity
+        texts["visible_signature.register_number"] = options.appearance.register_number
+    for field, text in texts.items():
         if len(text) > _LONGEST_TEXT or not text.isprintable():
             raise InvalidArgumentError(
-                "TEXT_INVALID", f"A {field} has at most {_LONGEST_TEXT} printable characters.", field=field
+                "TEXT_INVALID", f"This has at most {_LONGEST_TEXT} printable characters.", field=field
             )
 
 

@@ -153,6 +153,17 @@ def test_append(tmp_path_factory: pytest.TempPathFactory, base: bytes, tail: byt
     assert store.verify(sha256(base)).size == len(base)
 
 
+def test_bytes_that_were_altered_on_disk_are_not_taken_for_those_stored_again(
+    store: FileObjectStore,
+) -> None:
+    stored = put(store, CONTENT)
+    path = store.path(stored.sha256)
+    path.chmod(0o600)
+    path.write_bytes(bytes(reversed(CONTENT)))
+    with pytest.raises(DataLossError, match="OBJECT_ALTERED"):
+        put(store, CONTENT)
+
+
 def test_append_to_an_altered_base_is_refused(store: FileObjectStore, root: Path) -> None:
     stored = put(store, CONTENT)
     flip(store.path(stored.sha256))

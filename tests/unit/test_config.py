@@ -202,6 +202,21 @@ def test_tls_is_required_unless_only_this_machine_listens(tmp_path: Path) -> Non
     assert refusal.value.field == "tls.insecure_loopback"
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("127.example.com", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+    ],
+)
+def test_only_what_is_a_loopback_address_counts_as_one(host: str, expected: bool) -> None:
+    assert Address(host, 7443).is_loopback is expected
+
+
 def test_an_unreadable_or_broken_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError) as refusal:
         load(tmp_path / "absent.toml", {})

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,26 @@ def test_entries_are_json_with_their_context(capsys: pytest.CaptureFixture[str])
     assert str(call["timestamp"]).endswith("Z")
     assert "RuntimeError: boom" in str(failed["exception"])
     assert (library["event"], library["request_id"]) == ("careful now", "r1")
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_traceback_on_a_terminal_shows_no_variables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    logs.configure("info")
+    pin = "".join(["73", "91"])
+
+    def sign(pin: str) -> None:
+        raise RuntimeError(f"boom of {len(pin)}")
+
+    try:
+        sign(pin)
+    except RuntimeError:
+        logs.get("calls").exception("call failed")
+    shown = capsys.readouterr().err
+    assert "boom of 4" in shown
+    assert pin not in shown
 
 
 @pytest.mark.usefixtures("configured")

@@ -202,6 +202,14 @@ def test_texts_that_cannot_be_written(field: str, text: str, tmp_path: Path) -> 
     assert reason_of(tmp_path / "d.pdf", PLAIN, given) == ("TEXT_INVALID", field)
 
 
+@pytest.mark.parametrize("text", ["x" * 1001, "two\nlines"])
+@pytest.mark.parametrize("field", ["capacity", "register_number"])
+def test_texts_that_would_be_drawn_for_ever(field: str, text: str, tmp_path: Path) -> None:
+    shown = AppearanceText("Primar", **{field: text})
+    given = SignatureOptions(OPTIONS.signing_time, appearance=shown)
+    assert reason_of(tmp_path / "d.pdf", PLAIN, given) == ("TEXT_INVALID", f"visible_signature.{field}")
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(PLAIN) - 1), st.integers(1, 255))
 def test_a_flipped_octet_is_admitted_or_refused_but_never_anything_else(
