@@ -1,6 +1,7 @@
 """Values that cannot be kept or meant: a typed error names the field, on both databases."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -15,7 +16,8 @@ from pecete.workflow.v1.workflow_pb2 import Person, Procedure, ProcedureStep
 from server import documents
 from server.database import Database
 from server.documents import METADATA
-from server.trial import TrialServer
+from server.trial import SEAL, TrialServer
+from tests.e2e.observation import faults, journal
 
 pytestmark = pytest.mark.e2e
 
@@ -83,3 +85,38 @@ def test_a_request_id_that_is_too_long_is_refused_everywhere(server: TrialServer
             with pytest.raises(InvalidArgumentError) as caught:
                 call()
             assert refusal(caught.value) == ("REQUEST_ID_TOO_LONG", "request_id")
+
+
+def uploads(server: TrialServer) -> int:
+    return sum(entry.act == "document.upload" for entry in journal(server.trial))
+
+
+def test_an_inline_document_that_cannot_be_signed_leaves_nothing(
+    server: TrialServer, department: Client
+) -> None:
+    before = uploads(server)
+    with pytest.raises(InvalidArgumentError) as caught:
+        department.sign(b"This is not a PDF.", server.trial.signing_key(SEAL))
+    assert refusal(caught.value) == ("NOT_A_PDF", "document")
+    assert uploads(server) == before
+
+
+def test_judging_an_inline_document_changes_nothing(
+    server: TrialServer, department: Client, disposition: Path
+) -> None:
+    before = uploads(server)
+    assert not department.validate(disposition.read_bytes()).signatures
+    assert uploads(server) == before
+
+
+def test_an_inline_document_that_is_signed_is_kept_with_its_signature(
+    server: TrialServer, department: Client, disposition: Path
+) -> None:
+    key = server.trial.signing_key(SEAL)
+    answers = [
+        department.sign(disposition.read_bytes(), key, level="B-B", request_id="inline") for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    acts = [entry.act for entry in journal(server.trial) if entry.request_id == "inline"]
+    assert acts == ["document.upload", "signature.create"]
+    assert faults(server.trial) == []

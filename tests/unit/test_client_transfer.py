@@ -1,6 +1,7 @@
 """Documents are measured, cut into chunks, and received whole or not at all."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,19 @@ def test_a_damaged_download_leaves_nothing(tmp_path: Path, received: bytes) -> N
         reception.finish()
     assert target.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_download_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "act.pdf"
+    seen: list[tuple[int, bool]] = []
+    monkeypatch.setattr(os, "fsync", lambda file: seen.append((os.fstat(file).st_size, target.exists())))
+    with Reception[Document](target) as reception:
+        reception.take(described(CONTENT), b"")
+        reception.take(None, CONTENT)
+        reception.finish()
+    assert seen == [(len(CONTENT), False)]
 
 
 def test_bytes_before_their_description_are_refused(tmp_path: Path) -> None:

@@ -217,6 +217,24 @@ def test_only_what_is_a_loopback_address_counts_as_one(host: str, expected: bool
     assert Address(host, 7443).is_loopback is expected
 
 
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("password=hidden", "CONFIGURATION_SECRET_LITERAL"),
+        ("sslmode=require&connect_timeout=10", "CONFIGURATION_WRONG_VALUE"),
+    ],
+)
+def test_a_database_url_says_only_what_both_drivers_understand(
+    tmp_path: Path, query: str, reason: str
+) -> None:
+    url = "postgresql+psycopg://pecete@db.example/pecete?"
+    with pytest.raises(InvalidArgumentError) as refusal:
+        configure(tmp_path, f"{MINIMAL}\n[database]\nurl = '{url}{query}'")
+    assert (refusal.value.reason, refusal.value.field) == (reason, "database.url")
+    configured = configure(tmp_path, f"{MINIMAL}\n[database]\nurl = '{url}sslmode=require'")
+    assert configured.database.url.endswith("?sslmode=require")
+
+
 def test_an_unreadable_or_broken_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError) as refusal:
         load(tmp_path / "absent.toml", {})

@@ -4,6 +4,7 @@ Nothing here holds more than one chunk of a file, whatever its length.
 """
 
 import hashlib
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -135,6 +136,8 @@ class Reception(Generic[Description]):
                 "DOWNLOAD_DAMAGED", "The bytes that came are not those that the service described."
             )
         with self._writing():
+            self._file.flush()
+            os.fsync(self._file.fileno())  # or a crash could leave the name without the bytes
             self._file.close()
             self._temporary.replace(self._target)
         return described
