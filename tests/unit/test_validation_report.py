@@ -1,6 +1,8 @@
 """Verdicts as JSON, as plain values across processes, and as a page; and the worker that may be lost."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -212,13 +214,20 @@ def test_the_worker_says_the_same(worker: ValidationWorker, unsigned: Path) -> N
         worker.validate(unsigned.parent / "missing.pdf", POLICY)
 
 
+def stop(worker: ValidationWorker) -> None:
+    """Have the worker's process answer nothing any more."""
+    worker._started()
+    assert worker._process is not None and worker._process.pid is not None
+    os.kill(worker._process.pid, signal.SIGSTOP)
+
+
 def test_a_lost_worker_is_a_typed_error_and_is_replaced(unsigned: Path) -> None:
-    with ValidationWorker(Limits(memory_mib=1024, cpu_seconds=20, seconds=0.0)) as impatient:
-        with pytest.raises(ResourceExhaustedError) as caught:
-            impatient.validate(unsigned, POLICY)
-        assert caught.value.reason == "VALIDATION_LIMIT_REACHED"
-        with pytest.raises(ResourceExhaustedError):
-            impatient.validate(unsigned, POLICY)
+    with ValidationWorker(Limits(memory_mib=1024, cpu_seconds=20, seconds=0.01)) as impatient:
+        for _ in range(2):
+            stop(impatient)
+            with pytest.raises(ResourceExhaustedError) as caught:
+                impatient.validate(unsigned, POLICY)
+            assert caught.value.reason == "VALIDATION_LIMIT_REACHED"
 
 
 def test_memory_beyond_the_limit_is_a_typed_error(tmp_path: Path) -> None:
