@@ -19,7 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(principals_app, name="principals")
-app.command("validate")(validate_command)
 
 
 @app.command()
@@ -102,8 +101,15 @@ def demo(
     run(document, output)
 
 
+app.command("validate")(validate_command)
+
+
 def main() -> None:
-    """Run the command; a typed error is one sentence on standard error, and exit code 1."""
+    """Run the command; a typed error is one sentence on standard error, and exit code 1.
+
+    gRPC's own log lines, which are not JSON, are left out unless GRPC_VERBOSITY asks for them.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         app()
     except PeceteError as error:

@@ -9,5 +9,12 @@ DEFAULT_CONFIGURATION = Path("pecete.toml")
 
 ConfigurationFile = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="PECETE_CONFIG", help="The TOML file; see docs/operations.md."),
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="PECETE_CONFIG",
+        exists=True,
+        dir_okay=False,
+        help="The TOML file; see docs/operations.md.",
+    ),
 ]

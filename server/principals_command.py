@@ -17,7 +17,10 @@ principals_app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Such as principals/registry.")]
 CertificateFile = Annotated[
-    Path | None, typer.Option("--certificate", help="Client certificate (PEM) of the principal.")
+    Path | None,
+    typer.Option(
+        "--certificate", exists=True, dir_okay=False, help="Client certificate (PEM) of the principal."
+    ),
 ]
 WithToken = Annotated[bool, typer.Option("--token", help="Make an API token and print it, this one time.")]
 
@@ -46,6 +49,8 @@ def enrol(
     """Give a principal a further credential, such as the successor of a certificate that expires."""
     from server import principal_changes as changes
 
+    if certificate is None and not token:
+        raise typer.BadParameter("Give --certificate, --token or both.")
     _show(changes.enrol(config, name, changes.Credential(certificate, token)))
 
 

@@ -131,11 +131,11 @@ def _lines(signature: "SignatureVerdict") -> Iterator[str]:
     yield f"[{_COLOUR[conclusion.indication]}]{verdict}[/] {escape(signature.signer or 'unknown signer')}"
     if conclusion.explanation:
         yield "  " + escape(conclusion.explanation)
+    place = f"field {escape(signature.field)}" if signature.field else "no field"
     yield (
-        f"  {signature.level}, field {escape(repr(signature.field))}, content {signature.integrity}, "
-        f"later changes {signature.modification}"
+        f"  {signature.level}, {place}, content {signature.integrity}, later changes {signature.modification}"
     )
-    times = (("claimed", signature.signing_time), ("proven", signature.best_signature_time))
+    times = (("claimed", signature.signing_time), ("existed by", signature.best_signature_time))
     yield "  " + ", ".join(f"{name} {time.isoformat() if time else 'unknown'}" for name, time in times)
     for stamp in signature.timestamps:
         told = " ".join(filter(None, (stamp.conclusion.indication, stamp.conclusion.sub_indication)))

@@ -1,7 +1,9 @@
 """`pecete` as people and programs use it; the client behind it is one that only remembers."""
 
+import getpass
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -86,7 +88,8 @@ class Recorder:
 
     def _validate(self, document: object) -> ValidationReport:
         verdicts = [SignatureVerdict(field="Signature1", signer="Ana", indication=it) for it in self.verdicts]
-        report: dict[str, object] = {"file": "", "error": None, "signatures": [], "seconds": 0.1}
+        told = [{"explanation": "because"} for _ in verdicts]
+        report: dict[str, object] = {"file": "", "error": None, "signatures": told, "seconds": 0.1}
         return ValidationReport(signatures=verdicts, report_json=json.dumps(report))
 
     def _archive(self, document: object, description: DescriptiveRecord) -> Record:
@@ -172,6 +175,19 @@ def test_the_pin_is_asked_for_on_the_terminal(
     assert json.loads(result.stdout)["file"] == str(act.with_name("out.pdf"))
 
 
+def test_the_pin_is_not_asked_for_where_it_would_be_shown(
+    client: Recorder, run: Run, act: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(prompt: str) -> str:
+        warnings.warn("Can not control echo on the terminal.", getpass.GetPassWarning, stacklevel=2)
+        return "4711"
+
+    monkeypatch.setattr("getpass.getpass", ask)
+    result = run("sign", act, "--key", "abd2")
+    assert result.exit_code == 1 and "TERMINAL_MISSING (pin)" in result.stderr
+    assert [method for method, *_ in client.calls] == ["list_signing_keys"]
+
+
 def test_sign_has_no_option_for_the_pin(run: Run, act: Path) -> None:
     assert run("sign", act, "--key", "abc", "--pin", "4711").exit_code == 2
 
@@ -239,11 +255,13 @@ def test_the_verdict_is_the_exit_code(
     assert run("validate", act).exit_code == code
     result = run("validate", act, "--json")
     assert result.exit_code == code
-    assert json.loads(result.stdout) == {"file": str(act), "error": None, "signatures": [], "seconds": 0.1}
+    told = [{"explanation": "because"} for _ in verdicts]
+    assert json.loads(result.stdout) == {"file": str(act), "error": None, "signatures": told, "seconds": 0.1}
 
 
 def test_a_verdict_is_shown(client: Recorder, run: Run, act: Path) -> None:
-    assert "TOTAL_PASSED" in run("validate", act, "--time", "2025-03-14T12:00:00Z").stdout
+    shown = run("validate", act, "--time", "2025-03-14T12:00:00Z").stdout
+    assert "TOTAL_PASSED Ana" in shown and "because" in shown
     assert client.calls[0][2]["at"].isoformat() == "2025-03-14T12:00:00+00:00"
     for time in ("yesterday", "2025-03-14T12:00:00"):
         assert "TIME_MALFORMED (time)" in run("validate", act, "--time", time).stderr

@@ -1,9 +1,13 @@
 """`pecete`: the service from the command line, and what it made checked offline."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# gRPC reads this when it is imported; its own log lines are for its makers, not for who types a command.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from pecete.commands import documents, evidence, records, signing, status, validation
 from pecete.commands.connection import Connection

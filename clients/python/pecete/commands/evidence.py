@@ -31,7 +31,12 @@ _Trust = Annotated[
 @command
 def verify_timestamp(
     token: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="TimeStampToken, DER (RFC 3161).")
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="TimeStampToken, DER (RFC 3161 §2.4.2); not the TimeStampResp around it.",
+        ),
     ],
     data: _Data,
     trust: _Trust = None,

@@ -17,9 +17,12 @@ from rich.table import Table
 
 from pecete import transfer
 from pecete.errors import PeceteError
+from pecete.wire_errors import SERVER_UNREACHABLE
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 """The option that every command has."""
+
+_UNREACHABLE_HINT = "pecete: check --server, and that --credentials come from the authority of that server."
 
 Parameters = ParamSpec("Parameters")
 
@@ -39,6 +42,8 @@ def command(run: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 fields = {"reason": error.reason, "message": error.message, "field": error.field}
                 show_json({"error": fields | {"metadata": error.metadata}})
             _say_error(str(error), error.metadata.get("request_id"))
+            if error.reason == SERVER_UNREACHABLE:
+                typer.echo(_UNREACHABLE_HINT, err=True)
             raise typer.Exit(1) from error
         except OSError as error:
             if error.filename is None:

@@ -1,6 +1,7 @@
 """`pecete keys` and `pecete sign`."""
 
 import getpass
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from pecete.calls import LEVELS
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
 from pecete.document_calls import SigningOptions
-from pecete.errors import InvalidArgumentError
+from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm, SigningKey, VisibleSignature
 
 _COLLECTION = "signingKeys/"
@@ -26,6 +27,9 @@ def keys(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         show_json({"signing_keys": [plain(key) for key in found]})
         return
+    if not found:
+        say("You may sign with no key: no token that answers names you in its `allowed`.")
+        return
     show_table(("KEY", "OWNER", "ALGORITHM", "VALID UNTIL", "TOKEN", "PIN"), [_row(key) for key in found])
 
 
@@ -34,7 +38,7 @@ def _row(key: SigningKey) -> tuple[str, ...]:
         key.name.removeprefix(_COLLECTION)[:_SHORT],
         key.display_name,
         SignatureAlgorithm.Name(key.algorithm).removeprefix("SIGNATURE_ALGORITHM_"),
-        moment(key.not_after_time),
+        moment(key.not_after_time).partition(" ")[0],
         key.token,
         "asked" if key.pin_required else "not asked",
     )
@@ -76,7 +80,7 @@ def sign(
     with connect(context) as client:
         signing_key = _choose(client.list_signing_keys(), key)
         if signing_key.pin_required:
-            options["pin"] = getpass.getpass(f"PIN of {signing_key.token} ({signing_key.display_name}): ")
+            options["pin"] = _ask_pin(signing_key)
         with progress_bar(f"Sending {file.name}") as progress:
             document = client.upload(file, progress=progress)
         answer = client.sign(document, signing_key.name, **options)
@@ -88,6 +92,18 @@ def sign(
         return
     say(f"{target}: signed by {signing_key.display_name} at {moment(answer.signature.signing_time)}")
     say(f"{answer.document.name}, field {answer.signature.field_name}, level {level}")
+
+
+def _ask_pin(key: SigningKey) -> str:
+    """Ask for a token's PIN. Raises FailedPreconditionError TERMINAL_MISSING where it would be shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(f"PIN of {key.token} ({key.display_name}): ")
+        except getpass.GetPassWarning as error:
+            raise FailedPreconditionError(
+                "TERMINAL_MISSING", "The PIN is asked for on a terminal, and there is none.", field="pin"
+            ) from error
 
 
 def _free_target(file: Path) -> Path:

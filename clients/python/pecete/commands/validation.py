@@ -1,13 +1,14 @@
 """`pecete validate`."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from pecete.commands.arguments import Time, aware_time, document_or_file
 from pecete.commands.connection import connect
-from pecete.commands.output import Json, command, moment, say, show_json, show_table
+from pecete.commands.output import Json, command, moment, say, show_json
 from pecete.validation.v1.validation_pb2 import (
     INDICATION_TOTAL_PASSED,
     Indication,
@@ -44,21 +45,26 @@ def _show(file: str, report: ValidationReport) -> None:
     if not report.signatures:
         say(f"{file}: no signature")
         return
-    columns = ("FIELD", "SIGNER", "VERDICT", "LEVEL", "SIGNED AT", "EXISTED AT", "CHANGED AFTERWARDS")
-    show_table(columns, [_row(verdict) for verdict in report.signatures])
-    for verdict in report.signatures:
-        for change in verdict.changes:
-            say(f"{verdict.field}: {change}")
+    say(file)
+    told = json.loads(report.report_json)["signatures"]
+    for verdict, same in zip(report.signatures, told, strict=True):
+        for line in _lines(verdict, same["explanation"]):
+            say(line)
 
 
-def _row(verdict: SignatureVerdict) -> tuple[str, ...]:
+def _lines(verdict: SignatureVerdict, explanation: str) -> Iterator[str]:
+    """Give a block of lines for one signature: a table would cut the verdict short on a narrow terminal."""
     indication = Indication.Name(verdict.indication).removeprefix("INDICATION_")
-    return (
-        verdict.field,
-        verdict.signer,
-        f"{indication} {verdict.sub_indication}".rstrip(),
-        verdict.level,
-        moment(verdict.signing_time),
-        moment(verdict.best_signature_time),
-        Modification.Name(verdict.modification).removeprefix("MODIFICATION_").lower(),
+    modification = Modification.Name(verdict.modification).removeprefix("MODIFICATION_").lower()
+    words = (indication, verdict.sub_indication, verdict.signer or "unknown signer")
+    yield "  " + " ".join(filter(None, words))
+    if explanation:
+        yield "    " + explanation
+    place = f"field {verdict.field}" if verdict.field else "no field"
+    yield f"    {verdict.level}, {place}, later changes: {modification}"
+    yield (
+        f"    claimed {moment(verdict.signing_time) or 'unknown'}, "
+        f"existed by {moment(verdict.best_signature_time) or 'unknown'}"
     )
+    for change in verdict.changes:
+        yield "    later: " + change
