@@ -35,7 +35,7 @@ def prepare(document: Admitted, options: SignatureOptions, reserve: int, base: H
             gap = _write(document, options, stream, reserve)
     except PeceteError:
         raise
-    except Exception:
+    except Exception:  # fence: whatever pyHanko makes of a damaged document leaves as one typed error
         raise damaged() from None
     position = gap.reserved_region_start - document.length
     length = gap.reserved_region_end - gap.reserved_region_start

@@ -144,8 +144,8 @@ def test_the_page_says_the_verdict_first_and_escapes_what_it_quotes() -> None:
     ("report", "sentence"),
     [
         (replace(REPORT, signatures=(FAILING,)), "NU este validă"),
-        (replace(REPORT, signatures=(PASSING, FAILING)), "1 din 2 semnături nu sunt valide"),
-        (replace(REPORT, signatures=(PASSING, PASSING)), "Toate cele 2 semnături"),
+        (replace(REPORT, signatures=(PASSING, FAILING)), "Semnături nevalide: 1 din 2"),
+        (replace(REPORT, signatures=(PASSING, PASSING)), "sunt valide: 2 din 2"),
         (replace(REPORT, signatures=()), "nu este semnat"),
         (replace(REPORT, error=ReportError("DOCUMENT_DAMAGED", "x")), "nu a putut fi verificat"),
         (
