@@ -6,7 +6,7 @@ The one allow-list of the house: what is not listed here is neither made nor bel
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -26,6 +26,19 @@ class SignatureAlgorithm:
     scheme: Scheme
     digest: DigestName
 
+    @property
+    def name(self) -> str:
+        """Such as `rsa_pss_sha256`."""
+        return f"{self.scheme}_{self.digest}"
+
+
+ALGORITHMS: Mapping[str, SignatureAlgorithm] = {
+    algorithm.name: algorithm
+    for scheme in get_args(Scheme)
+    for digest in get_args(DigestName)
+    for algorithm in (SignatureAlgorithm(scheme, digest),)
+}
+"""Every signature algorithm, by its name."""
 
 BELIEVED_FOR_NOW = datetime.max.replace(tzinfo=UTC)
 """End of what has no end yet."""
@@ -70,6 +83,9 @@ KEY_ENDS: Mapping[Scheme, tuple[tuple[int, datetime], ...]] = {
     ),
 }
 """By scheme: (least key size in bits, first moment at which such keys are no longer believed), ascending."""
+
+LEAST_BITS_FOR_PSS = 3000
+"""RSA keys from this size on sign with RSASSA-PSS where nothing else is said."""
 
 _HASHES: Mapping[DigestName, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),

@@ -5,8 +5,8 @@ from typing import Protocol
 from signer.algorithms import SignatureAlgorithm
 
 
-class SigningKey(Protocol):
-    """A private key with its certificate: a token's, an HSM's, or one in software in a test."""
+class Signatory(Protocol):
+    """Who signs, as far as a signature can be prepared without the key."""
 
     @property
     def certificate(self) -> bytes:
@@ -18,7 +18,11 @@ class SigningKey(Protocol):
 
     @property
     def algorithm(self) -> SignatureAlgorithm:
-        """What `sign` makes."""
+        """What the key signs with."""
+
+
+class SigningKey(Signatory, Protocol):
+    """A private key with its certificate: a token's, an HSM's, or one in software in a test."""
 
     def sign(self, data: bytes) -> bytes:
         """Sign `data` (the message, not its digest) and return the signature as CMS carries it.

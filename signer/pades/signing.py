@@ -1,10 +1,12 @@
 """Making PAdES baseline signatures, B-B and B-T (EN 319 142-1), serially on one document.
 
-`sign_section` admits the document, prepares the section, has the key sign, and checks the result;
-`finish` gives the octets that follow the original ones, with a time-stamp for level B-T. Between the two the
-caller has the signature time-stamped: `signature_value` is what the time-stamp is over.
+A signature is made in two phases. `prepare_section` admits the document and writes the section, and needs no
+key; `complete_section` takes the signature value, wherever it was made, and checks it and the document again.
+`sign_section` is both with a key at hand. `finish` then gives the octets that follow the original ones, with
+a time-stamp for level B-T; `signature_value` is what the time-stamp is over.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +17,7 @@ from cryptography import x509
 from pecete.errors import FailedPreconditionError, InternalError, InvalidArgumentError
 from signer import algorithms, cms
 from signer.cms import CmsConstants
-from signer.keys import SigningKey
+from signer.keys import Signatory, SigningKey
 from signer.pades import plain
 from signer.pades.admission import Admitted, admitted
 from signer.pades.options import AppearanceText, SignatureOptions
@@ -23,24 +25,65 @@ from signer.pades.section import AppendedSection, HashState, base_state, byte_ra
 
 __all__ = [
     "AppearanceText",
+    "PreparedSection",
     "SignatureOptions",
     "SignedSection",
+    "complete_section",
     "finish",
+    "prepare_section",
     "sign_section",
     "signature_value",
 ]
 
 
 @dataclass(frozen=True)
-class SignedSection(AppendedSection):
-    """A section and its signature, not in the gap yet. It can be pickled and never holds the document.
+class PreparedSection(AppendedSection):
+    """A section whose signature is still to be made. It can be pickled and never holds the document.
 
-    signed_attributes: the DER SET that `signature` is over.
+    signed_attributes: the DER SET to be signed, the message and not its digest.
+    certificate: the signer's, DER.
     """
 
     signed_attributes: bytes
-    signature: bytes
+    certificate: bytes
     cms: CmsConstants
+
+
+@dataclass(frozen=True)
+class SignedSection(PreparedSection):
+    """A section and its signature over `signed_attributes`, not in the gap yet."""
+
+    signature: bytes
+
+
+def prepare_section(
+    path: Path, signer: Signatory, options: SignatureOptions, *, prefix: HashState | None = None
+) -> PreparedSection:
+    """Write the section of a signature on the document at `path`; nothing is written to the file.
+
+    prefix: a state of the signature's digest fed with the whole document, where the caller has one; otherwise
+    the document is read once for it. The answer's `base_digest` shows what is to be signed.
+    Raises what `admission.admitted`, `cms.cms_constants` and `algorithms.check_certificate_key` say;
+    InvalidArgumentError PAGE_NOT_FOUND, APPEARANCE_NAME_MISSING, VERIFICATION_URI_INVALID,
+    FIELD_WITHOUT_EXTENT; FailedPreconditionError NO_ROOM_FOR_SIGNATURE, CERTIFICATE_EXPIRED,
+    CERTIFICATE_NOT_YET_VALID.
+    """
+    return _prepare(path, signer, options, prefix)[0]
+
+
+def complete_section(
+    path: Path, prepared: PreparedSection, signature: bytes, time: datetime
+) -> SignedSection:
+    """Take in a signature value, as `SigningKey.sign` gives it, that was made elsewhere until `time`.
+
+    Everything is checked again, as the prepared section has been out of sight: first the signature value,
+    then the certificate at `time`, then the document at `path` against what was signed. Raises
+    InvalidArgumentError SIGNATURE_VALUE_WRONG; FailedPreconditionError CERTIFICATE_EXPIRED,
+    CERTIFICATE_NOT_YET_VALID or ALGORITHM_NOT_RELIABLE; AbortedError DOCUMENT_CHANGED; InternalError
+    BYTE_RANGE_WRONG.
+    """
+    digest = prepared.cms.algorithm.digest
+    return _complete(prepared, signature, time, lambda: base_state(path, prepared.base_length, digest))
 
 
 def sign_section(
@@ -48,31 +91,15 @@ def sign_section(
 ) -> SignedSection:
     """Sign the document at `path`; nothing is written to it.
 
-    prefix: a state of the signature's digest fed with the whole document, where the caller has one; otherwise
-    the document is read once for it. The answer's `base_digest` shows what was signed.
-    Raises before the key is used: what `admission.admitted`, `cms.cms_constants` and
-    `algorithms.check_certificate_key` say; InvalidArgumentError PAGE_NOT_FOUND, APPEARANCE_NAME_MISSING,
-    VERIFICATION_URI_INVALID, FIELD_WITHOUT_EXTENT; FailedPreconditionError NO_ROOM_FOR_SIGNATURE,
-    CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID. Then what the key raises, and InternalError
+    Raises before the key is used what `prepare_section` raises; then what the key raises, and InternalError
     SIGNATURE_VALUE_WRONG or BYTE_RANGE_WRONG where the result does not hold.
     """
-    constants = cms.cms_constants(key.certificate, key.chain, key.algorithm)
-    certificate = _certificate(key.certificate)
-    with admitted(path, options) as document:
-        _check_certificate(certificate, constants, options.signing_time)
-        base = _base(document, constants, prefix)
-        reserve = cms.size_without_timestamp(constants) + options.timestamp_reserve
-        try:
-            section = plain.prepare(document, options, reserve, base)
-        except plain.NotPlainError:
-            from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
-
-            section = general.prepare(document, options, reserve, base)
-    attributes = cms.signed_attributes(constants, section.digest)
-    signature = key.sign(attributes)
-    signed = SignedSection(**vars(section), signed_attributes=attributes, signature=signature, cms=constants)
-    _verify(signed, certificate, base)
-    return signed
+    prepared, base = _prepare(path, key, options, prefix)
+    signature = key.sign(prepared.signed_attributes)
+    try:
+        return _complete(prepared, signature, options.signing_time, lambda: base)
+    except InvalidArgumentError as error:
+        raise InternalError(error.reason, error.message, field="signing_key") from error
 
 
 def signature_value(section: SignedSection) -> bytes:
@@ -103,6 +130,39 @@ def finish(section: SignedSection, timestamp_token: bytes | None) -> bytes:
     return section.tail[:start] + digits + section.tail[start + len(digits) :]
 
 
+def _prepare(
+    path: Path, signer: Signatory, options: SignatureOptions, prefix: HashState | None
+) -> tuple[PreparedSection, HashState]:
+    """The section, and the state that was fed with the document."""
+    constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
+    certificate = _certificate(signer.certificate)
+    with admitted(path, options) as document:
+        _check_certificate(certificate, constants, options.signing_time)
+        base = _base(document, constants, prefix)
+        reserve = cms.size_without_timestamp(constants) + options.timestamp_reserve
+        try:
+            section = plain.prepare(document, options, reserve, base)
+        except plain.NotPlainError:
+            from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
+
+            section = general.prepare(document, options, reserve, base)
+    attributes = cms.signed_attributes(constants, section.digest)
+    prepared = PreparedSection(
+        **vars(section), signed_attributes=attributes, certificate=signer.certificate, cms=constants
+    )
+    return prepared, base
+
+
+def _complete(
+    prepared: PreparedSection, signature: bytes, time: datetime, base: Callable[[], HashState]
+) -> SignedSection:
+    certificate = _certificate(prepared.certificate)
+    algorithms.verify(prepared.cms.algorithm, certificate.public_key(), signature, prepared.signed_attributes)
+    _check_certificate(certificate, prepared.cms, time)
+    _check_document(prepared, base())
+    return SignedSection(**vars(prepared), signature=signature)
+
+
 def _base(document: Admitted, constants: CmsConstants, prefix: HashState | None) -> HashState:
     if prefix is None:
         return base_state(document.path, document.length, constants.algorithm.digest)
@@ -111,17 +171,13 @@ def _base(document: Admitted, constants: CmsConstants, prefix: HashState | None)
     return prefix
 
 
-def _verify(signed: SignedSection, certificate: x509.Certificate, base: HashState) -> None:
-    """Check what was made: the digest over ByteRange, the attributes that hold it, the signature value."""
-    digest = byte_range_digest(signed.base_length, signed.tail, signed.gap_position, signed.gap_length, base)
-    if cms.signed_attributes(signed.cms, digest) != signed.signed_attributes:
+def _check_document(prepared: PreparedSection, base: HashState) -> None:
+    """Check that the signed attributes are over this document and section."""
+    digest = byte_range_digest(
+        prepared.base_length, prepared.tail, prepared.gap_position, prepared.gap_length, base
+    )
+    if cms.signed_attributes(prepared.cms, digest) != prepared.signed_attributes:
         raise InternalError("BYTE_RANGE_WRONG", "The signed digest is not that of the file.")
-    try:
-        algorithms.verify(
-            signed.cms.algorithm, certificate.public_key(), signed.signature, signed.signed_attributes
-        )
-    except InvalidArgumentError as error:
-        raise InternalError(error.reason, error.message, field="signing_key") from error
 
 
 def _check_certificate(certificate: x509.Certificate, constants: CmsConstants, time: datetime) -> None:

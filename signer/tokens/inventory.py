@@ -18,7 +18,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 from pkcs11 import Mechanism
 
 from pecete.errors import InvalidArgumentError
-from signer.algorithms import SignatureAlgorithm, default_algorithm, key_bits
+from signer.algorithms import LEAST_BITS_FOR_PSS, SignatureAlgorithm, default_algorithm, key_bits
 from signer.tokens.certificates import (
     SigningKeyPurpose,
     common_name,
@@ -35,7 +35,6 @@ from signer.tokens.objects import (
 )
 
 _LOGGER = logging.getLogger(__name__)
-_LEAST_BITS_FOR_PSS = 3000
 _RSA_PSS = SignatureAlgorithm("rsa_pss", "sha256")
 
 
@@ -124,7 +123,7 @@ def _algorithm(
         elif rsa_scheme is not None:
             prefer_pss = rsa_scheme == "pss"
         else:
-            prefer_pss = key_bits(public_key) >= _LEAST_BITS_FOR_PSS and is_offered(_RSA_PSS, offered)
+            prefer_pss = key_bits(public_key) >= LEAST_BITS_FOR_PSS and is_offered(_RSA_PSS, offered)
         return default_algorithm(public_key, prefer_pss=prefer_pss)
     except InvalidArgumentError:
         return None
