@@ -16,7 +16,12 @@ from archive.objects import FileObjectStore
 from pecete.archive.v1 import archive_pb2, archive_pb2_grpc
 from pecete.documents.v1 import documents_pb2, documents_pb2_grpc
 from pecete.errors import InvalidArgumentError
-from pecete.signing.v1 import signing_pb2, signing_pb2_grpc
+from pecete.signing.v1 import (
+    signature_sessions_pb2,
+    signature_sessions_pb2_grpc,
+    signing_pb2,
+    signing_pb2_grpc,
+)
 from pecete.timestamping.v1 import timestamping_pb2, timestamping_pb2_grpc
 from pecete.validation.v1 import validation_pb2, validation_pb2_grpc
 from pecete.workflow.v1 import workflow_pb2, workflow_pb2_grpc
@@ -31,11 +36,15 @@ from server.idempotency import RequestLocks
 from server.judging import Judge
 from server.metrics import Metrics
 from server.migrations import require_newest
+from server.section_work import ready
+from server.signature_session_service import SignatureSessionService
 from server.signing import DocumentSigner
 from server.signing_service import SigningService
 from server.timestamping_service import TimestampingService
 from server.token_registry import Token, TokenRegistry
+from server.two_phase_signing import TwoPhaseSigner
 from server.validation_service import ValidationService
+from server.workers import WorkerPool
 from server.workflow_service import WorkflowService
 from timestamping.authority import Authority
 from timestamping.timestamper import TimeStamper
@@ -53,6 +62,7 @@ class House:
     keeper: DocumentKeeper
     tokens: TokenRegistry
     judge: Judge
+    preparers: WorkerPool
     authority: Authority | None
     time_stamper: TimeStamper | None
     metrics: Metrics
@@ -71,6 +81,11 @@ class House:
             signing_pb2_grpc.add_SigningServiceServicer_to_server,
             SigningService(self.database, self.keeper, signer, locks),
             signing_pb2.DESCRIPTOR.services_by_name["SigningService"],
+        )
+        yield (
+            signature_sessions_pb2_grpc.add_SignatureSessionServiceServicer_to_server,
+            SignatureSessionService(self.database, self._two_phase_signer(signer), locks),
+            signature_sessions_pb2.DESCRIPTOR.services_by_name["SignatureSessionService"],
         )
         yield (
             validation_pb2_grpc.add_ValidationServiceServicer_to_server,
@@ -109,6 +124,17 @@ class House:
             clock=self.clock,
         )
 
+    def _two_phase_signer(self, signer: DocumentSigner) -> TwoPhaseSigner:
+        return TwoPhaseSigner(
+            database=self.database,
+            journal=self.journal,
+            keeper=self.keeper,
+            signer=signer,
+            judge=self.judge,
+            workers=self.preparers,
+            clock=self.clock,
+        )
+
     def _workflow_service(self, signer: DocumentSigner, locks: RequestLocks) -> WorkflowService:
         return WorkflowService(
             database=self.database,
@@ -126,6 +152,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
     database = Database(configuration.database_url())
     tokens = TokenRegistry(configuration.tokens)
     judge = Judge(configuration.validation, configuration.server.workers, clock)
+    preparers = WorkerPool(configuration.server.workers, ready)
     try:
         require_newest(database)
         journal = Journal(clock)
@@ -141,6 +168,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
                 keeper=_keeper(configuration, database, journal, clock),
                 tokens=tokens,
                 judge=judge,
+                preparers=preparers,
                 authority=authority,
                 time_stamper=time_stamper,
                 metrics=metrics,
@@ -149,6 +177,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
     finally:
         await tokens.close()
         await judge.close()
+        await preparers.close()
         database.close()
 
 

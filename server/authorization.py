@@ -50,6 +50,9 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/pecete.signing.v1.SigningService/ListSigningKeys": _WORKS,
     "/pecete.signing.v1.SigningService/GetSigningKey": _WORKS,
     "/pecete.signing.v1.SigningService/SignDocument": _WORKS,
+    "/pecete.signing.v1.SignatureSessionService/PrepareSignature": _WORKS,
+    "/pecete.signing.v1.SignatureSessionService/GetSignatureSession": _WORKS,
+    "/pecete.signing.v1.SignatureSessionService/CompleteSignature": _WORKS,
     "/pecete.validation.v1.ValidationService/ValidateDocument": _READS,
     "/pecete.timestamping.v1.TimestampingService/CreateTimestamp": _KEEPS,
     "/pecete.archive.v1.ArchiveService/ArchiveDocument": _FILES,
@@ -74,7 +77,15 @@ def authorize(method: str, roles: Iterable[Role]) -> None:
     """Let a known caller with these roles pass. Raises PermissionDeniedError ROLE_REQUIRED."""
     if method in OPEN or method in AUTHENTICATED:
         return
-    wanted = ROLES.get(method, frozenset())
+    _require(method, ROLES.get(method, frozenset()), roles)
+
+
+def authorize_step(method: str, roles: Iterable[Role]) -> None:
+    """Let a caller who signs steps pass, in a method that does so besides. Raises as `authorize`."""
+    _require(method, ROLES["/pecete.workflow.v1.WorkflowService/SignStep"], roles)
+
+
+def _require(method: str, wanted: frozenset[Role], roles: Iterable[Role]) -> None:
     if wanted.isdisjoint(roles):
         raise PermissionDeniedError(
             "ROLE_REQUIRED",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from archive import checkpoint, record
 from archive.journal import head
 from pecete.errors import PeceteError
-from server import documents, idempotency
+from server import documents, idempotency, signature_sessions
 from server.app import House
 from server.jobs import Work
 from server.times import microseconds
@@ -41,6 +41,7 @@ def works(house: House) -> list[Work]:
         Work(
             "documents.expire", chores.due_documents, chores.expire_document, look="*/5 * * * *", priority=-1
         ),
+        Work("sessions.expire", chores.due_sessions, chores.expire_session, look="*/5 * * * *", priority=-1),
         Work("answers.forget", chores.due_answers, chores.forget_answers, look="17 * * * *", priority=-1),
         Work(
             "objects.sweep",
@@ -97,6 +98,14 @@ class Chores:
         sha256 = documents.expire(connection, self.house.journal, self._act(), name, _is_held)
         if sha256 is not None and not record.is_referenced(connection, bytes.fromhex(sha256)):
             self.house.keeper.store.delete(sha256)
+
+    async def due_sessions(self) -> list[str]:
+        """Give the signature sessions that need not be remembered any longer."""
+        return await self.house.database.fetch(signature_sessions.due_for_expiry, self._act().time)
+
+    async def expire_session(self, name: str) -> None:
+        """Remove a signature session; the act stands in the journal."""
+        await self.house.database.run(signature_sessions.expire, self.house.journal, self._act(), name)
 
     async def due_answers(self) -> list[str]:
         """Give the present hour: answers are forgotten once in each, whatever became of the last one's."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from archive import record
 from archive.fsck import fsck
 from archive.objects import FileObjectStore
-from server import documents, identity
+from server import documents, identity, signature_sessions
 from server.app import checkpoint_signer
 from server.config import Configuration
 from server.database import Database
@@ -21,6 +21,7 @@ from workflow import tables as workflow_tables
 ROW_SOURCES = (
     identity.journalled_rows,
     documents.journalled_rows,
+    signature_sessions.journalled_rows,
     timestamp_journal.journalled_rows,
     record.journalled_rows,
     workflow_tables.journalled_rows,

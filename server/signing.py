@@ -116,17 +116,49 @@ class DocumentSigner:
         Raises what the key, the document or the time-stamping authority is at fault with; the level that was
         asked for is never lowered, and nothing is registered.
         """
-        if order.level == "B-T" and self._time_stamper is None:
+        self.require_level(order.level)
+        now = self._clock()
+        options = order.options(key.info.common_name, now)
+        path = self._keeper.store.path(document.sha256.hex())
+        section = await self.tokens.sign_section(key, path, options, order.pin)
+        return await self.finish(
+            document,
+            section,
+            signing_key=key.name,
+            level=order.level,
+            signing_time=microseconds(now),
+            principal=principal,
+            request_id=request_id,
+        )
+
+    def require_level(self, level: str) -> None:
+        """Refuse a level that cannot be reached here, before anything is signed.
+
+        Raises FailedPreconditionError TIMESTAMP_AUTHORITY_NOT_CONFIGURED.
+        """
+        if level == "B-T" and self._time_stamper is None:
             raise FailedPreconditionError(
                 "TIMESTAMP_AUTHORITY_NOT_CONFIGURED",
                 "Level B-T needs a time-stamping authority, and none is configured.",
                 field="level",
             )
-        now = self._clock()
-        options = order.options(key.info.common_name, now)
-        path = self._keeper.store.path(document.sha256.hex())
-        section = await self.tokens.sign_section(key, path, options, order.pin)
-        token = await self._time_stamp(section, order.level, principal, request_id)
+
+    async def finish(
+        self,
+        document: Document,
+        section: SignedSection,
+        *,
+        signing_key: str,
+        level: str,
+        signing_time: int,
+        principal: str,
+        request_id: str,
+    ) -> SignedDocument:
+        """Bring a signature that was made to its level and store the new document.
+
+        signing_time: claimed by the signature, microseconds UTC. Raises as `sign` of level and document.
+        """
+        token = await self._time_stamp(section, level, principal, request_id)
         tail = finish(section, token or None)
         stored = await asyncio.to_thread(self._keeper.store.append_object, document.sha256.hex(), tail)
         signed = self._keeper.describe(
@@ -136,7 +168,7 @@ class DocumentSigner:
             owner=document.owner,
             time=microseconds(self._clock()),
         )
-        made = MadeSignature(section.field_name, key.name, order.level, microseconds(now), token)
+        made = MadeSignature(section.field_name, signing_key, level, signing_time, token)
         return SignedDocument(signed, made)
 
     async def _time_stamp(self, section: SignedSection, level: str, client: str, request_id: str) -> bytes:

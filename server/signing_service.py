@@ -18,6 +18,7 @@ from server.interceptors import caller
 from server.signing import DocumentSigner, MadeSignature, SignedDocument, SigningOrder, Visible
 from server.times import timestamp, timestamp_of
 from server.token_registry import RegisteredKey
+from signer.algorithms import SignatureAlgorithm
 from workflow.journal import Act
 
 _LEVELS: dict[int, str] = {
@@ -43,15 +44,24 @@ def level_name(level: int) -> str:
     return _LEVELS[level]
 
 
+def level_code(level: str) -> pb.SignatureLevel.ValueType:
+    """Give a level as the wire names it."""
+    return _LEVEL_CODES[level]
+
+
+def algorithm_code(algorithm: SignatureAlgorithm) -> pb.SignatureAlgorithm.ValueType:
+    """Give a signature algorithm as the wire names it."""
+    return pb.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}".upper())
+
+
 def key_message(key: RegisteredKey) -> pb.SigningKey:
     """Give a key as its message."""
-    algorithm = f"SIGNATURE_ALGORITHM_{key.info.algorithm.scheme}_{key.info.algorithm.digest}".upper()
     return pb.SigningKey(
         name=key.name,
         display_name=key.info.common_name,
         certificate=key.info.certificate,
         chain=key.info.chain,
-        algorithm=pb.SignatureAlgorithm.Value(algorithm),
+        algorithm=algorithm_code(key.info.algorithm),
         key_bits=key.info.key_bits,
         not_before_time=timestamp_of(key.info.not_before),
         not_after_time=timestamp_of(key.info.not_after),
@@ -65,7 +75,7 @@ def signature_message(made: MadeSignature) -> pb.Signature:
     return pb.Signature(
         field_name=made.field_name,
         signing_key=made.signing_key,
-        level=_LEVEL_CODES[made.level],
+        level=level_code(made.level),
         signing_time=timestamp(made.signing_time),
         timestamp_token=made.timestamp_token,
     )
@@ -181,12 +191,6 @@ def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
         raise InvalidArgumentError("DOCUMENT_MISSING", "Name a document or send it inline.", field="document")
     if not request.signing_key:
         raise InvalidArgumentError("SIGNING_KEY_MISSING", "Name the key to sign with.", field="signing_key")
-    shown = request.visible_signature
-    if shown.page < 0:
-        raise InvalidArgumentError(
-            "PAGE_NEGATIVE", "Pages are counted from 1.", field="visible_signature.page"
-        )
-    visible = Visible(shown.capacity, shown.register_number, shown.verification_uri, shown.page)
     return SigningOrder(
         signing_key=request.signing_key,
         level=level_name(request.level),
@@ -194,5 +198,14 @@ def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
         field_name=request.field_name or None,
         reason=request.reason,
         location=request.location,
-        visible=visible if request.HasField("visible_signature") else None,
+        visible=visible(request.visible_signature) if request.HasField("visible_signature") else None,
     )
+
+
+def visible(shown: pb.VisibleSignature) -> Visible:
+    """Read what the page shows of a signature. Raises InvalidArgumentError PAGE_NEGATIVE."""
+    if shown.page < 0:
+        raise InvalidArgumentError(
+            "PAGE_NEGATIVE", "Pages are counted from 1.", field="visible_signature.page"
+        )
+    return Visible(shown.capacity, shown.register_number, shown.verification_uri, shown.page)

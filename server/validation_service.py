@@ -35,8 +35,6 @@ class ValidationService(rpc.ValidationServiceServicer):
         report = await self._judge.judge(
             self._keeper.store.path(document.sha256.hex()), display_name=document.display_name, time=time
         )
-        if report.error is not None:
-            raise InvalidArgumentError(report.error.reason.upper(), report.error.message, field="document")
         return report_message(report)
 
     async def _source(self, request: pb.ValidateDocumentRequest) -> Document:
@@ -63,7 +61,9 @@ def _validation_time(request: pb.ValidateDocumentRequest) -> datetime | None:
 
 
 def report_message(report: ValidationReport) -> pb.ValidationReport:
-    """Give a report as its message."""
+    """Give a report as its message. Raises InvalidArgumentError with why a document could not be judged."""
+    if report.error is not None:
+        raise InvalidArgumentError(report.error.reason.upper(), report.error.message, field="document")
     return pb.ValidationReport(
         document_sha256=report.sha256,
         validation_time=timestamp_of(report.validation_time),

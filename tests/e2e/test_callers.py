@@ -32,6 +32,7 @@ pytestmark = pytest.mark.e2e
 SERVICES = {
     "pecete.documents.v1.DocumentService",
     "pecete.signing.v1.SigningService",
+    "pecete.signing.v1.SignatureSessionService",
     "pecete.validation.v1.ValidationService",
     "pecete.timestamping.v1.TimestampingService",
     "pecete.archive.v1.ArchiveService",

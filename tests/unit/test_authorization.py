@@ -8,15 +8,16 @@ from google.protobuf.descriptor import FileDescriptor
 from pecete.archive.v1 import archive_pb2
 from pecete.documents.v1 import documents_pb2
 from pecete.errors import PermissionDeniedError
-from pecete.signing.v1 import signing_pb2
+from pecete.signing.v1 import signature_sessions_pb2, signing_pb2
 from pecete.timestamping.v1 import timestamping_pb2
 from pecete.validation.v1 import validation_pb2
 from pecete.workflow.v1 import workflow_pb2
-from server.authorization import AUTHENTICATED, OPEN, ROLES, Role, authorize
+from server.authorization import AUTHENTICATED, OPEN, ROLES, Role, authorize, authorize_step
 
 CONTRACT: tuple[FileDescriptor, ...] = (
     documents_pb2.DESCRIPTOR,
     signing_pb2.DESCRIPTOR,
+    signature_sessions_pb2.DESCRIPTOR,
     validation_pb2.DESCRIPTOR,
     timestamping_pb2.DESCRIPTOR,
     archive_pb2.DESCRIPTOR,
@@ -50,8 +51,19 @@ def test_only_signers_sign_steps(role: Role) -> None:
     assert refusal.value.metadata == {"method": SIGN_STEP, "roles": "signer"}
 
 
+@pytest.mark.parametrize("role", Role)
+def test_only_signers_prepare_steps(role: Role) -> None:
+    method = "/pecete.signing.v1.SignatureSessionService/PrepareSignature"
+    if role is Role.SIGNER:
+        authorize_step(method, [role])
+        return
+    with pytest.raises(PermissionDeniedError) as refusal:
+        authorize_step(method, [role])
+    assert refusal.value.metadata == {"method": method, "roles": "signer"}
+
+
 def test_auditors_change_nothing() -> None:
-    changing = ("Create", "Upload", "Sign", "Archive")
+    changing = ("Create", "Upload", "Sign", "Archive", "Prepare", "Complete")
     allowed = [method for method, roles in ROLES.items() if Role.AUDITOR in roles]
     assert not [method for method in allowed if method.rpartition("/")[2].startswith(changing)]
 

@@ -32,7 +32,7 @@ from pecete.errors import (
     UnavailableError,
 )
 from pecete.retry import RetryPolicy
-from pecete.signing.v1 import signing_pb2
+from pecete.signing.v1 import signature_sessions_pb2, signing_pb2
 from pecete.validation.v1 import validation_pb2
 from pecete.wire_errors import to_status
 from pecete.workflow.v1 import workflow_pb2
@@ -47,6 +47,13 @@ ANSWERS: dict[str, Callable[[Any], object]] = {
     "GetDocument": lambda request: Document(name=request.name),
     "GetSigningKey": lambda request: signing_pb2.SigningKey(name=request.name),
     "SignDocument": lambda request: signing_pb2.SignDocumentResponse(
+        document=Document(name="documents/signed")
+    ),
+    "PrepareSignature": lambda request: signature_sessions_pb2.SignatureSession(
+        name="signatureSessions/1", document=request.document, step=request.step
+    ),
+    "GetSignatureSession": lambda request: signature_sessions_pb2.SignatureSession(name=request.name),
+    "CompleteSignature": lambda request: signature_sessions_pb2.CompleteSignatureResponse(
         document=Document(name="documents/signed")
     ),
     "ValidateDocument": lambda request: validation_pb2.ValidationReport(report_json="{}"),
@@ -310,6 +317,24 @@ def test_signing_options_are_sent(service: Service, ask: Ask) -> None:
     request = service.asked[0]
     assert request.level == signing_pb2.SIGNATURE_LEVEL_B_B
     assert (request.reason, request.location, request.visible_signature) == ("r", "l", visible)
+
+
+def test_a_signature_is_prepared_and_completed(service: Service, ask: Ask) -> None:
+    visible = signing_pb2.VisibleSignature(capacity="Primar")
+    algorithm = signing_pb2.SIGNATURE_ALGORITHM_RSA_PSS_SHA256
+    options = {"chain": [b"issuer"], "algorithm": algorithm, "level": "B-B", "visible": visible}
+    assert ask("prepare_signature", b"%PDF", b"certificate", **options).document == "documents/4"
+    assert ask("prepare_step", "dossiers/1/steps/2", b"certificate").step == "dossiers/1/steps/2"
+    assert ask("get_signature_session", "signatureSessions/1").name == "signatureSessions/1"
+    made = ask("complete_signature", "signatureSessions/1", b"value")
+    assert made.document.name == "documents/signed"
+    _, prepared, step, _, completed = service.asked
+    assert (prepared.certificate, list(prepared.chain)) == (b"certificate", [b"issuer"])
+    assert (prepared.algorithm, prepared.level) == (algorithm, signing_pb2.SIGNATURE_LEVEL_B_B)
+    assert prepared.visible_signature == visible
+    assert (step.WhichOneof("target"), step.level) == ("step", signing_pb2.SIGNATURE_LEVEL_B_T)
+    assert (completed.name, completed.signature) == ("signatureSessions/1", b"value")
+    assert len({request.request_id for request in (prepared, step, completed)}) == 3
 
 
 def test_pages_are_followed_to_the_last(service: Service, ask: Ask) -> None:

@@ -20,7 +20,7 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from pecete import document_calls, record_calls, workflow_calls
+from pecete import document_calls, record_calls, session_calls, workflow_calls
 from pecete.archive.v1.archive_pb2 import DescriptiveRecord, Record, RecordProof, RecordVerdict
 from pecete.calls import (
     Call,
@@ -40,6 +40,8 @@ from pecete.credentials import Credentials
 from pecete.document_calls import SigningOptions
 from pecete.documents.v1.documents_pb2 import Document
 from pecete.retry import TIMEOUT, TRANSFER_TIMEOUT, Attempts, RetryPolicy
+from pecete.session_calls import PreparationOptions
+from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse, SignatureSession
 from pecete.signing.v1.signing_pb2 import SignDocumentResponse, SigningKey
 from pecete.timestamp_exchange import TimestampQuestion
 from pecete.transfer import Description, Progress, Reception, Upload, no_progress
@@ -136,6 +138,34 @@ class Client:
         question = TimestampQuestion.over(digest)
         answer = self._answer(document_calls.create_timestamp(question.to_der()))
         return question.token_of(answer.timestamp_response)
+
+    # Signatures whose key the service does not hold
+
+    def prepare_signature(
+        self, document: Source, certificate: bytes, **options: Unpack[PreparationOptions]
+    ) -> SignatureSession:
+        """Have a signature prepared for a certificate (DER), whose key then signs `signed_attributes`.
+
+        `pecete.token.session_check` tells whether these are over the document, before the key is used.
+        """
+        name = self._store(document)
+        return self._answer(session_calls.prepare_signature(name, certificate, options))
+
+    def prepare_step(
+        self, step: str, certificate: bytes, **options: Unpack[PreparationOptions]
+    ) -> SignatureSession:
+        """Have the signature of the step that is due prepared, as the person to whom it belongs."""
+        return self._answer(session_calls.prepare_step(step, certificate, options))
+
+    def get_signature_session(self, name: str) -> SignatureSession:
+        """Show how a session stands."""
+        return self._answer(session_calls.get_signature_session(name))
+
+    def complete_signature(
+        self, name: str, signature: bytes, *, request_id: str = ""
+    ) -> CompleteSignatureResponse:
+        """Bring a session's signature value; the answer names the signed document."""
+        return self._answer(session_calls.complete_signature(name, signature, request_id))
 
     # Archive
 

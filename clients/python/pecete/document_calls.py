@@ -25,7 +25,7 @@ class SigningOptions(TypedDict, total=False):
     reason: str
     location: str
     field_name: str
-    visible: signing_pb2.VisibleSignature
+    visible: signing_pb2.VisibleSignature | None
     return_content: bool
     request_id: str
 

@@ -8,12 +8,22 @@ from typing import Annotated
 
 import typer
 
-from pecete.calls import LEVELS
+from pecete.calls import LEVELS, Source
+from pecete.client import Client
+from pecete.commands.arguments import document_or_file
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
+from pecete.commands.token_signing import TokenChoice, sign_with_token
 from pecete.document_calls import SigningOptions
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from pecete.signing.v1.signing_pb2 import SignatureAlgorithm, SigningKey, VisibleSignature
+from pecete.session_calls import PreparationOptions
+from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
+from pecete.signing.v1.signing_pb2 import (
+    SignatureAlgorithm,
+    SignDocumentResponse,
+    SigningKey,
+    VisibleSignature,
+)
 
 _COLLECTION = "signingKeys/"
 _SHORT = 12
@@ -47,12 +57,25 @@ def _row(key: SigningKey) -> tuple[str, ...]:
 @command
 def sign(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="PDF to sign.", exists=True, dir_okay=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="PDF", help="File or documents/ID; with --token also dossiers/ID/steps/NUMBER."
+        ),
+    ],
     key: Annotated[
         str, typer.Option(help="Key, or as much of its id as makes it unique (see `pecete keys`).")
-    ],
+    ] = "",
+    token: Annotated[
+        Path | None,
+        typer.Option(help="Sign with a token in this machine: its PKCS#11 module.", dir_okay=False),
+    ] = None,
+    token_label: Annotated[str, typer.Option(help="With --token: only the token of this label.")] = "",
+    certificate: Annotated[
+        str, typer.Option(help="With --token: how the SHA-256 of the certificate begins, in hex.")
+    ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="File to write; without it FILE-signed.pdf.", dir_okay=False)
+        Path | None, typer.Option(help="File to write; without it PDF-signed.pdf.", dir_okay=False)
     ] = None,
     level: Annotated[str, typer.Option(help=f"{' or '.join(LEVELS)}.")] = "B-T",
     visible: Annotated[bool, typer.Option("--visible", help="Show the signature on the page.")] = False,
@@ -64,33 +87,36 @@ def sign(
     location: Annotated[str, typer.Option(help="Location, kept in the signature.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Sign a PDF and write the signed one beside it.
+    """Sign a PDF and write the signed one.
 
-    Where the key needs its PIN with each call, the PIN is asked for on the terminal.
+    With --key the service holds the key; where that needs its PIN with each call, it is asked for on the
+    terminal. With --token the key is in a token in this machine: what is to be signed is computed and shown
+    here, the PIN is asked for on the terminal and goes to the token alone.
     """
-    target = out or _free_target(file)
-    options = SigningOptions(level=level, reason=reason, location=location)
-    if visible or capacity or register_number or verification_uri or page:
-        options["visible"] = VisibleSignature(
-            capacity=capacity,
-            register_number=register_number,
-            verification_uri=verification_uri,
-            page=page,
-        )
+    if bool(key) == (token is not None):
+        raise InvalidArgumentError("KEY_MISSING", "Name a key with either --key or --token.", field="key")
+    file = out or _free_target(target)
+    shown = VisibleSignature(
+        capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
+    )
+    look = shown if visible or shown != VisibleSignature() else None
     with connect(context) as client:
-        signing_key = _choose(client.list_signing_keys(), key)
-        if signing_key.pin_required:
-            options["pin"] = _ask_pin(signing_key)
-        with progress_bar(f"Sending {file.name}") as progress:
-            document = client.upload(file, progress=progress)
-        answer = client.sign(document, signing_key.name, **options)
-        with progress_bar(f"Fetching {target.name}") as progress:
-            client.download(answer.document.name, target, progress=progress)
+        answer: SignDocumentResponse | CompleteSignatureResponse
+        if token is None:
+            options = SigningOptions(level=level, reason=reason, location=location, visible=look)
+            answer, signer = _sign_with_key(client, target, key, options)
+        else:
+            preparation = PreparationOptions(level=level, reason=reason, location=location, visible=look)
+            choice = TokenChoice(token, token_label, certificate)
+            answer, signer = sign_with_token(client, target, choice, preparation)
+        with progress_bar(f"Fetching {file.name}") as progress:
+            client.download(answer.document.name, file, progress=progress)
     if as_json:
-        shown = {"document": plain(answer.document), "signature": plain(answer.signature)}
-        show_json(shown | {"file": str(target)})
+        show_json(
+            {"document": plain(answer.document), "signature": plain(answer.signature), "file": str(file)}
+        )
         return
-    say(f"{target}: signed by {signing_key.display_name} at {moment(answer.signature.signing_time)}")
+    say(f"{file}: signed by {signer} at {moment(answer.signature.signing_time)}")
     say(f"{answer.document.name}, field {answer.signature.field_name}, level {level}")
 
 
@@ -106,13 +132,31 @@ def _ask_pin(key: SigningKey) -> str:
             ) from error
 
 
-def _free_target(file: Path) -> Path:
-    target = file.with_stem(f"{file.stem}-signed")
-    if target.exists():
+def _sign_with_key(
+    client: Client, target: str, key: str, options: SigningOptions
+) -> tuple[SignDocumentResponse, str]:
+    """Sign with a key that the service holds; give the answer and the signer's name."""
+    source: Source = document_or_file(target)
+    signing_key = _choose(client.list_signing_keys(), key)
+    if signing_key.pin_required:
+        options["pin"] = _ask_pin(signing_key)
+    if isinstance(source, Path):
+        with progress_bar(f"Sending {source.name}") as progress:
+            source = client.upload(source, progress=progress)
+    return client.sign(source, signing_key.name, **options), signing_key.display_name
+
+
+def _free_target(target: str) -> Path:
+    """Give the file to write: beside a file, for anything else by its name in this folder."""
+    source = Path(target)
+    if not source.is_file():
+        source = Path("-".join(target.split("/")[1:]) + ".pdf")
+    file = source.with_stem(f"{source.stem}-signed")
+    if file.exists():
         raise InvalidArgumentError(
-            "FILE_EXISTS", f"{target} exists; name another file with --out.", field="out"
+            "FILE_EXISTS", f"{file} exists; name another file with --out.", field="out"
         )
-    return target
+    return file
 
 
 def _choose(found: Iterable[SigningKey], wanted: str) -> SigningKey:
