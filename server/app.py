@@ -25,7 +25,9 @@ from pecete.signing.v1 import (
 from pecete.timestamping.v1 import timestamping_pb2, timestamping_pb2_grpc
 from pecete.validation.v1 import validation_pb2, validation_pb2_grpc
 from pecete.workflow.v1 import workflow_pb2, workflow_pb2_grpc
+from server import document_work
 from server.archive_service import ArchiveService
+from server.augmenting import DocumentAugmenter
 from server.authorities import open_authority, open_time_stamper
 from server.config import Configuration
 from server.database import Database
@@ -34,12 +36,14 @@ from server.documents_service import DocumentService
 from server.health import Health
 from server.idempotency import RequestLocks
 from server.judging import Judge
+from server.material_collecting import ConfiguredLists, RevocationSource
 from server.metrics import Metrics
 from server.migrations import require_newest
-from server.section_work import ready
+from server.revocation_fetching import RevocationFetcher
 from server.signature_session_service import SignatureSessionService
 from server.signing import DocumentSigner
 from server.signing_service import SigningService
+from server.stamping import Stamping
 from server.timestamping_service import TimestampingService
 from server.token_registry import Token, TokenRegistry
 from server.two_phase_signing import TwoPhaseSigner
@@ -62,16 +66,19 @@ class House:
     keeper: DocumentKeeper
     tokens: TokenRegistry
     judge: Judge
-    preparers: WorkerPool
+    document_workers: WorkerPool
     authority: Authority | None
     time_stamper: TimeStamper | None
+    augmenter: DocumentAugmenter
     metrics: Metrics
     health: Health
 
     def services(self) -> Iterator[tuple[Callable[[Any, Any], None], object, ServiceDescriptor]]:
         """Give for each service: what adds it to a server, its servicer, and its descriptor."""
         locks = RequestLocks()
-        signer = DocumentSigner(self.keeper, self.tokens, self.time_stamper, self.clock)
+        signer = DocumentSigner(
+            self.keeper, self.tokens, Stamping(self.time_stamper), self.augmenter, self.clock
+        )
         yield (
             documents_pb2_grpc.add_DocumentServiceServicer_to_server,
             DocumentService(self.database, self.keeper, locks),
@@ -79,7 +86,7 @@ class House:
         )
         yield (
             signing_pb2_grpc.add_SigningServiceServicer_to_server,
-            SigningService(self.database, self.keeper, signer, locks),
+            SigningService(self.database, self.keeper, signer, self.augmenter, locks, self.clock),
             signing_pb2.DESCRIPTOR.services_by_name["SigningService"],
         )
         yield (
@@ -131,7 +138,7 @@ class House:
             keeper=self.keeper,
             signer=signer,
             judge=self.judge,
-            workers=self.preparers,
+            workers=self.document_workers,
             clock=self.clock,
         )
 
@@ -152,12 +159,16 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
     database = Database(configuration.database_url())
     tokens = TokenRegistry(configuration.tokens)
     judge = Judge(configuration.validation, configuration.server.workers, clock)
-    preparers = WorkerPool(configuration.server.workers, ready)
+    workers = WorkerPool(configuration.server.workers, document_work.prepare)
     try:
         require_newest(database)
         journal = Journal(clock)
+        keeper = _keeper(configuration, database, journal, clock)
         authority = await open_authority(configuration.timestamping, tokens, database, journal, clock)
-        async with open_time_stamper(authority, configuration.timestamping) as time_stamper:
+        async with (
+            open_time_stamper(authority, configuration.timestamping) as time_stamper,
+            _open_sources(configuration, judge, clock) as sources,
+        ):
             metrics = Metrics()
             yield House(
                 configuration=configuration,
@@ -165,20 +176,34 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
                 database=database,
                 journal=journal,
                 checkpoint_signer=checkpoint_signer(configuration),
-                keeper=_keeper(configuration, database, journal, clock),
+                keeper=keeper,
                 tokens=tokens,
                 judge=judge,
-                preparers=preparers,
+                document_workers=workers,
                 authority=authority,
                 time_stamper=time_stamper,
+                augmenter=DocumentAugmenter(keeper, judge, sources, Stamping(time_stamper), workers),
                 metrics=metrics,
                 health=_health(database, tokens, metrics, authority.clock if authority else None),
             )
     finally:
         await tokens.close()
+        await workers.close()
         await judge.close()
-        await preparers.close()
         database.close()
+
+
+@asynccontextmanager
+async def _open_sources(
+    configuration: Configuration, judge: Judge, clock: Callable[[], datetime]
+) -> AsyncIterator[tuple[RevocationSource, ...]]:
+    """Where validation material comes from: configured lists, then the network if that is configured."""
+    lists = ConfiguredLists(judge.revocation_lists)
+    if not configuration.validation.fetch:
+        yield (lists,)
+        return
+    async with RevocationFetcher(clock) as fetcher:
+        yield lists, fetcher
 
 
 def checkpoint_signer(configuration: Configuration) -> CheckpointSigner:

@@ -141,11 +141,12 @@ class TimestampingSettings:
 
 @dataclass(frozen=True)
 class ValidationSettings:
-    """`[validation]`: trust anchors of signers and authorities, revocation lists, whether they are needed."""
+    """`[validation]`: trust anchors, revocation lists, whether they are needed, whether more are fetched."""
 
     trust: tuple[Path, ...] = ()
     crl: tuple[Path, ...] = ()
     revocation: Literal["required", "off"] = "required"
+    fetch: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pecete.errors import InvalidArgumentError, PeceteError
 from server.authorities import read_certificates
 from server.config import ValidationSettings
+from signer.material import ValidationMaterial
 from signer.validation import ValidationPolicy, ValidationReport
+from signer.validation.pem import read_ders
 from signer.validation.sandbox import ValidationWorker
+from signer.validation.survey import Survey
+
+Answer = TypeVar("Answer")
 
 
 class Judge:
@@ -42,15 +48,39 @@ class Judge:
             anchors=self._anchors,
             time=time or self._clock(),
             revocation=self._settings.revocation,
-            crls=tuple(await asyncio.to_thread(self._read_crls)),
+            crls=tuple(await self.revocation_lists()),
         )
-        worker = await self._free.get()
-        running = asyncio.get_running_loop().run_in_executor(self._threads, worker.validate, path, policy)
-        # The worker is free when its document is judged, not when the caller gives up waiting.
-        running.add_done_callback(lambda done: self._give_back(worker, done))
-        return replace(await asyncio.shield(running), file=display_name)
+        report = await self._run(lambda worker: worker.validate(path, policy))
+        return replace(report, file=display_name)
 
-    def _give_back(self, worker: ValidationWorker, done: asyncio.Future[ValidationReport]) -> None:
+    async def survey(self, path: Path, field: str, material: ValidationMaterial) -> Survey:
+        """Look at what the signature in `field` needs, or with "" all of them, with `material` at hand.
+
+        Whatever the policy says of revocation, here it must be known. Raises what `judge` raises.
+        """
+        policy = ValidationPolicy(
+            anchors=self._anchors,
+            time=self._clock(),
+            revocation="required",
+            certificates=material.certificates,
+            crls=material.crls,
+            ocsp_responses=material.ocsp_responses,
+        )
+        return await self._run(lambda worker: worker.survey(path, policy, field))
+
+    async def revocation_lists(self) -> list[bytes]:
+        """Give the configured revocation lists, DER. Raises CONFIGURATION_PATH_UNREADABLE."""
+        return await asyncio.to_thread(self._read_crls)
+
+    async def _run(self, work: Callable[[ValidationWorker], Answer]) -> Answer:
+        """Do what takes long with a free worker, in a thread."""
+        worker = await self._free.get()
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, worker)
+        # The worker is free when its document is read, not when the caller gives up waiting.
+        running.add_done_callback(lambda done: self._give_back(worker, done))
+        return await asyncio.shield(running)
+
+    def _give_back(self, worker: ValidationWorker, done: asyncio.Future[Answer]) -> None:
         if not done.cancelled():
             done.exception()  # seen, also where nobody waits for it any more
         self._free.put_nowait(worker)
@@ -65,11 +95,12 @@ class Judge:
 
     def _read_crls(self) -> list[bytes]:
         try:
-            return [path.read_bytes() for path in self._settings.crl]
+            files = [path.read_bytes() for path in self._settings.crl]
         except OSError as error:
             raise InvalidArgumentError(
                 "CONFIGURATION_PATH_UNREADABLE", "A revocation list cannot be read.", field="validation.crl"
             ) from error
+        return [der for data in files for der in read_ders(data, "X509 CRL", "validation.crl")]
 
     async def close(self) -> None:
         """End the worker processes."""

@@ -2,7 +2,8 @@
 
 No byte of the given document changes and none is held in memory: a worker process reads it where it is
 stored and gives back the section to append; the time-stamp goes into that section; the object store copies
-the document and appends. What is not answered leaves at most an object without a row, which is swept.
+the document and appends. Levels above B-T take further sections. What is not answered leaves at most objects
+without a row, which are swept.
 """
 
 import asyncio
@@ -10,28 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
 
-from pecete.errors import FailedPreconditionError
+from server.augmenting import DocumentAugmenter
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
+from server.stamping import TIMESTAMP_RESERVE, Stamping
 from server.times import microseconds
 from server.token_registry import RegisteredKey, TokenRegistry
 from signer.pades.options import AppearanceText, SignatureOptions
 from signer.pades.signing import SignedSection, finish, signature_value
 
-LEVELS = ("B-B", "B-T")
+LEVELS = ("B-B", "B-T", "B-LT", "B-LTA")
 """PAdES baseline levels that can be made, lowest first."""
-
-TIMESTAMP_RESERVE = 8192
-"""Octets that a signature keeps free for its time-stamp token with the authority's certificates."""
-
-
-class TimeStamper(Protocol):
-    """Whoever gives time-stamp tokens: the authority of this house or a foreign one."""
-
-    async def stamp(self, digest_algorithm: str, digest: bytes, *, client: str, request_id: str) -> bytes:
-        """Give a TimeStampToken (DER) over a digest."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class SigningOrder:
             location=self.location,
             appearance=shown.text(signer_name) if shown else None,
             page=shown.page if shown else 0,
-            timestamp_reserve=TIMESTAMP_RESERVE if self.level == "B-T" else 0,
+            timestamp_reserve=0 if self.level == "B-B" else TIMESTAMP_RESERVE,
         )
 
 
@@ -100,12 +91,14 @@ class DocumentSigner:
         self,
         keeper: DocumentKeeper,
         tokens: TokenRegistry,
-        time_stamper: TimeStamper | None,
+        stamping: Stamping,
+        augmenter: DocumentAugmenter,
         clock: Callable[[], datetime],
     ) -> None:
         self.tokens = tokens
         self._keeper = keeper
-        self._time_stamper = time_stamper
+        self._stamping = stamping
+        self._augmenter = augmenter
         self._clock = clock
 
     async def sign(
@@ -136,12 +129,8 @@ class DocumentSigner:
 
         Raises FailedPreconditionError TIMESTAMP_AUTHORITY_NOT_CONFIGURED.
         """
-        if level == "B-T" and self._time_stamper is None:
-            raise FailedPreconditionError(
-                "TIMESTAMP_AUTHORITY_NOT_CONFIGURED",
-                "Level B-T needs a time-stamping authority, and none is configured.",
-                field="level",
-            )
+        if level != "B-B":
+            self._stamping.require()
 
     async def finish(
         self,
@@ -158,9 +147,20 @@ class DocumentSigner:
 
         signing_time: claimed by the signature, microseconds UTC. Raises as `sign` of level and document.
         """
-        token = await self._time_stamp(section, level, principal, request_id)
+        token = b""
+        if level != "B-B":
+            digest = sha256(signature_value(section)).digest()
+            token = await self._stamping.stamp(digest, principal=principal, request_id=request_id)
         tail = finish(section, token or None)
         stored = await asyncio.to_thread(self._keeper.store.append_object, document.sha256.hex(), tail)
+        if level in ("B-LT", "B-LTA"):
+            stored = await self._augmenter.augment(
+                stored.sha256,
+                level,
+                field=section.field_name,
+                principal=principal,
+                request_id=request_id,
+            )
         signed = self._keeper.describe(
             stored,
             media=document.media_type,
@@ -170,9 +170,3 @@ class DocumentSigner:
         )
         made = MadeSignature(section.field_name, signing_key, level, signing_time, token)
         return SignedDocument(signed, made)
-
-    async def _time_stamp(self, section: SignedSection, level: str, client: str, request_id: str) -> bytes:
-        if level == "B-B" or self._time_stamper is None:
-            return b""
-        digest = sha256(signature_value(section)).digest()
-        return await self._time_stamper.stamp("sha256", digest, client=client, request_id=request_id)

@@ -1,6 +1,9 @@
 """gRPC front of signing: translates requests and answers."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
 
 import grpc
 from sqlalchemy import Connection
@@ -8,26 +11,37 @@ from sqlalchemy import Connection
 from pecete.errors import InvalidArgumentError
 from pecete.signing.v1 import signing_pb2 as pb
 from pecete.signing.v1 import signing_pb2_grpc as rpc
-from server import documents
+from server import augmenting, documents
+from server.augmenting import DocumentAugmenter
 from server.database import Database
 from server.document_keeping import INLINE_MAXIMUM, DocumentKeeper
 from server.documents import Document
 from server.documents_service import document_message
 from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
-from server.signing import DocumentSigner, MadeSignature, SignedDocument, SigningOrder, Visible
-from server.times import timestamp, timestamp_of
+from server.signing import DocumentSigner, MadeSignature, SigningOrder, Visible
+from server.times import microseconds, timestamp, timestamp_of
 from server.token_registry import RegisteredKey
 from signer.algorithms import SignatureAlgorithm
 from workflow.journal import Act
 
-_LEVELS: dict[int, str] = {
-    pb.SIGNATURE_LEVEL_UNSPECIFIED: "B-T",
-    pb.SIGNATURE_LEVEL_B_B: "B-B",
-    pb.SIGNATURE_LEVEL_B_T: "B-T",
+_LEVEL_CODES: dict[str, pb.SignatureLevel.ValueType] = {
+    "B-B": pb.SIGNATURE_LEVEL_B_B,
+    "B-T": pb.SIGNATURE_LEVEL_B_T,
+    "B-LT": pb.SIGNATURE_LEVEL_B_LT,
+    "B-LTA": pb.SIGNATURE_LEVEL_B_LTA,
 }
-_LEVEL_CODES = {"B-B": pb.SIGNATURE_LEVEL_B_B, "B-T": pb.SIGNATURE_LEVEL_B_T}
+_LEVELS: dict[int, str] = {code: name for name, code in _LEVEL_CODES.items()}
+_LEVELS[pb.SIGNATURE_LEVEL_UNSPECIFIED] = "B-T"
 PAGE_SIZE = 100
+
+Request = pb.SignDocumentRequest | pb.AugmentSignatureRequest
+Answer = TypeVar("Answer", pb.SignDocumentResponse, pb.AugmentSignatureResponse)
+
+_ACTS: dict[type[Request], str] = {
+    pb.SignDocumentRequest: "signature.create",
+    pb.AugmentSignatureRequest: "signature.augment",
+}
 
 
 def page_size(wanted: int) -> int:
@@ -82,19 +96,23 @@ def signature_message(made: MadeSignature) -> pb.Signature:
 
 
 class SigningService(rpc.SigningServiceServicer):
-    """Lists keys and signs documents with them."""
+    """Lists keys, signs documents with them, and raises the levels of signatures."""
 
     def __init__(
         self,
         database: Database,
         keeper: DocumentKeeper,
         signer: DocumentSigner,
+        augmenter: DocumentAugmenter,
         locks: RequestLocks,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._keeper = keeper
         self._signer = signer
+        self._augmenter = augmenter
         self._locks = locks
+        self._clock = clock
 
     async def ListSigningKeys(
         self, request: pb.ListSigningKeysRequest, context: grpc.aio.ServicerContext[object, object]
@@ -123,7 +141,23 @@ class SigningService(rpc.SigningServiceServicer):
             answer = (
                 await self._sign(request, key) if first is None else pb.SignDocumentResponse.FromString(first)
             )
-        return await self._with_content(answer, request.return_content)
+        await self._add_content(answer, request.return_content)
+        return answer
+
+    async def AugmentSignature(
+        self, request: pb.AugmentSignatureRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> pb.AugmentSignatureResponse:
+        """Append what signatures lack to a level and register the new document."""
+        key = request_key(caller().principal, "AugmentSignature", request)
+        async with self._locks.hold(key):
+            first = await self._database.fetch(recall, key)
+            answer = (
+                await self._augment(request, key)
+                if first is None
+                else pb.AugmentSignatureResponse.FromString(first)
+            )
+        await self._add_content(answer, request.return_content)
+        return answer
 
     async def _sign(self, request: pb.SignDocumentRequest, key: RequestKey) -> pb.SignDocumentResponse:
         order = signing_order(request)
@@ -135,50 +169,92 @@ class SigningService(rpc.SigningServiceServicer):
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )
-        inline = source if request.WhichOneof("source") == "content" else None
-        first = await self._database.run(self._register, key, inline, signed, answer)
-        return answer if first is None else pb.SignDocumentResponse.FromString(first)
+        return await self._registered(request, key, source, signed.document, answer)
 
-    def _register(
+    async def _augment(
+        self, request: pb.AugmentSignatureRequest, key: RequestKey
+    ) -> pb.AugmentSignatureResponse:
+        _require_source(request)
+        level = augmented_level(request.level)
+        source = await self._source(request, key)
+        stored = await self._augmenter.augment(
+            source.sha256.hex(),
+            level,
+            field=request.field_name,
+            principal=key.principal,
+            request_id=key.request_id,
+        )
+        raised = self._keeper.describe(
+            stored,
+            media=source.media_type,
+            display_name=source.display_name,
+            owner=source.owner,
+            time=microseconds(self._clock()),
+        )
+        answer = pb.AugmentSignatureResponse(document=document_message(raised), level=_LEVEL_CODES[level])
+        return await self._registered(request, key, source, raised, answer)
+
+    async def _registered(
         self,
-        connection: Connection,
+        request: Request,
         key: RequestKey,
-        inline: Document | None,
-        signed: SignedDocument,
-        answer: pb.SignDocumentResponse,
-    ) -> bytes | None:
-        """Register the new document, and with it the one that came inline.
+        source: Document,
+        document: Document,
+        answer: Answer,
+    ) -> Answer:
+        """Register the new document, with the one that came inline, and keep the answer.
 
         When another server has answered the same request meanwhile, its answer stands and nothing is added.
         """
-        if (first := recall_in_turn(connection, key)) is not None:
-            return first
-        act = Act(key.principal, key.request_id, signed.document.create_time)
-        if inline is not None:
-            self._keeper.register(connection, act, inline, "document.upload")
-        self._keeper.register(connection, act, signed.document, "signature.create")
-        remember(connection, key, answer, act.time)
-        return None
 
-    async def _source(self, request: pb.SignDocumentRequest, key: RequestKey) -> Document:
-        """Give the document to sign; an inline one is stored, and registered once it is signed."""
+        def register(connection: Connection) -> bytes | None:
+            if (first := recall_in_turn(connection, key)) is not None:
+                return first
+            act = Act(key.principal, key.request_id, document.create_time)
+            if request.WhichOneof("source") == "content":
+                self._keeper.register(connection, act, source, "document.upload")
+            self._keeper.register(connection, act, document, _ACTS[type(request)])
+            remember(connection, key, answer, act.time)
+            return None
+
+        first = await self._database.run(register)
+        if first is not None:
+            answer.ParseFromString(first)
+        return answer
+
+    async def _source(self, request: Request, key: RequestKey) -> Document:
+        """Give the document that is meant; an inline one is stored, and registered with what comes of it."""
         if request.WhichOneof("source") == "document":
             return await self._database.fetch(documents.get, request.document)
         return await self._keeper.store_inline(request.content, principal=key.principal)
 
-    async def _with_content(self, answer: pb.SignDocumentResponse, wanted: bool) -> pb.SignDocumentResponse:
+    async def _add_content(
+        self, answer: pb.SignDocumentResponse | pb.AugmentSignatureResponse, wanted: bool
+    ) -> None:
         if not wanted:
-            return answer
+            return
         if answer.document.size_bytes > INLINE_MAXIMUM:
             raise InvalidArgumentError(
                 "CONTENT_TOO_LARGE",
-                "The signed document is too long to travel inline; download it.",
+                "The new document is too long to travel inline; download it.",
                 field="return_content",
                 metadata={"document": answer.document.name},
             )
         path = self._keeper.store.path(answer.document.sha256.hex())
         answer.content = await asyncio.to_thread(path.read_bytes)
-        return answer
+
+
+def augmented_level(level: int) -> str:
+    """Read the level to raise to. Raises InvalidArgumentError SIGNATURE_LEVEL_UNKNOWN or LEVEL_TOO_LOW."""
+    name = "B-LTA" if level == pb.SIGNATURE_LEVEL_UNSPECIFIED else level_name(level)
+    if name not in augmenting.LEVELS:
+        raise InvalidArgumentError("LEVEL_TOO_LOW", "Every signature has this level.", field="level")
+    return name
+
+
+def _require_source(request: Request) -> None:
+    if request.WhichOneof("source") is None:
+        raise InvalidArgumentError("DOCUMENT_MISSING", "Name a document or send it inline.", field="document")
 
 
 def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
@@ -187,8 +263,7 @@ def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
     Raises InvalidArgumentError DOCUMENT_MISSING, SIGNING_KEY_MISSING, SIGNATURE_LEVEL_UNKNOWN
     or PAGE_NEGATIVE.
     """
-    if request.WhichOneof("source") is None:
-        raise InvalidArgumentError("DOCUMENT_MISSING", "Name a document or send it inline.", field="document")
+    _require_source(request)
     if not request.signing_key:
         raise InvalidArgumentError("SIGNING_KEY_MISSING", "Name the key to sign with.", field="signing_key")
     return SigningOrder(

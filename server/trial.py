@@ -29,7 +29,7 @@ from server.database import Database
 from server.initialise import CREDENTIALS, enrol_administrator, init
 from server.migrations import upgrade
 from server.times import microseconds, utc_now
-from softhsm.pki import Holder
+from softhsm.pki import Holder, TestPki
 from softhsm.provision import CITY_HALL, Provisioned, TokenPlan, provision
 from workflow.journal import Act
 
@@ -74,7 +74,7 @@ certificate = "{timestamping_certificate}"
 token = "{timestamping_token}"
 [validation]
 trust = ["{root}"]
-revocation = "off"
+{validation}
 """
 
 _EACH = """
@@ -92,7 +92,8 @@ class Settings:
     """What may differ between trials.
 
     plans: the tokens to make. database_url: of an empty PostgreSQL database; "": SQLite. workers: processes
-    for each token. server, documents: lines for these sections of the configuration.
+    for each token. server, documents: lines for these sections of the configuration. validation: likewise;
+    "": the PKI's revocation lists. pki: whose certificates the tokens get; None: those of a new one.
     """
 
     plans: tuple[TokenPlan, ...] = CITY_HALL
@@ -100,6 +101,8 @@ class Settings:
     workers: int = 1
     server: str = ""
     documents: str = ""
+    validation: str = ""
+    pki: TestPki | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class TrialServer:
 def make_trial(directory: Path, settings: Settings | None = None) -> Trial:
     """Make the folder: tokens, PKI, database, configuration and principals."""
     chosen = settings or Settings()
-    provisioned = provision(directory / "softhsm", (*chosen.plans, TIMESTAMPING))
+    provisioned = provision(directory / "softhsm", (*chosen.plans, TIMESTAMPING), pki=chosen.pki)
     house = directory / "house"
     init(house)
     configuration = house / "pecete.toml"
@@ -175,10 +178,12 @@ def _configuration(directory: Path, provisioned: Provisioned, settings: Settings
     certificate = directory / "softhsm" / "timestamping.pem"
     chain = (timestamping.certificate, *timestamping.chain[:1])
     certificate.write_bytes(b"".join(map(_pem, chain)))
+    lists = ", ".join(f'"{path}"' for path in provisioned.revocation_lists)
     text = _CONFIGURATION.format(
         origin=ORIGIN,
         server=settings.server,
         documents=settings.documents,
+        validation=settings.validation or f"crl = [{lists}]",
         database=f'url = "{settings.database_url}"' if settings.database_url else "",
         timestamping_certificate=certificate,
         timestamping_token=TIMESTAMPING.label,

@@ -19,10 +19,10 @@ from pecete.signing.v1 import signature_sessions_pb2 as pb
 from server import documents, signature_sessions
 from server.database import Database
 from server.document_keeping import DocumentKeeper
+from server.document_work import prepare_with_summary
 from server.documents import Document
 from server.idempotency import RequestKey, remember
 from server.judging import Judge
-from server.section_work import prepare_with_summary
 from server.signature_session_messages import completion_message, preview_text, session_message
 from server.signature_sessions import LIFETIME, SignatureSession, chain_text
 from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pecete.errors import InvalidArgumentError
 from signer import algorithms
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestName, SignatureAlgorithm
 
 _INTEGER, _OCTET_STRING, _SEQUENCE, _SET = 0x02, 0x04, 0x30, 0x31
 _VERSION_1 = b"\x02\x01\x01"
@@ -143,12 +143,25 @@ def signature_time_stamp(token: bytes, signature: bytes) -> bytes:
     """
     digest, hashed = _message_imprint(token)
     if hashlib.new(digest, signature).digest() != hashed:
-        raise InvalidArgumentError(
-            "TIMESTAMP_TOKEN_MISMATCH",
-            "The time-stamp token is over other octets than this signature.",
-            field="timestamp_token",
-        )
+        raise _token_mismatch("this signature")
     return _attribute(_ID_SIGNATURE_TIME_STAMP, token)
+
+
+def check_message_imprint(token: bytes, digest: DigestName, hashed: bytes) -> None:
+    """Refuse a TimeStampToken (DER) that is not over a hash; who signed it is not judged here.
+
+    Raises InvalidArgumentError TIMESTAMP_TOKEN_MALFORMED or TIMESTAMP_TOKEN_MISMATCH.
+    """
+    if _message_imprint(token) != (digest, hashed):
+        raise _token_mismatch("this document")
+
+
+def _token_mismatch(over: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        "TIMESTAMP_TOKEN_MISMATCH",
+        f"The time-stamp token is over other octets than {over}.",
+        field="timestamp_token",
+    )
 
 
 def _tlv(tag: int, *parts: bytes) -> bytes:

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 VALID_FROM = datetime(2024, 1, 1, tzinfo=UTC)
 """When the authorities begin; fixed, so that acts of some years ago can be judged too."""
@@ -46,13 +47,18 @@ class Holder:
 
 
 class TestPki:
-    """A root, an intermediate authority below it, and what the intermediate issues."""
+    """A root, an intermediate authority below it, and what the intermediate issues.
+
+    address: such as `http://127.0.0.1:8080`, where certificates then say that CRLs (`/root.crl`,
+    `/intermediate.crl`), OCSP (`/ocsp`) and the issuer (`/root.cer`, `/intermediate.cer`) are; "": nowhere.
+    """
 
     __test__: ClassVar[bool] = False
     """pytest takes classes of this name for tests."""
 
-    def __init__(self, valid_from: datetime = VALID_FROM) -> None:
+    def __init__(self, valid_from: datetime = VALID_FROM, *, address: str = "") -> None:
         self.valid_from = valid_from
+        self._address = address
         self._root_key = ec.generate_private_key(ec.SECP384R1())
         self._intermediate_key = ec.generate_private_key(ec.SECP384R1())
         root = Holder("TEST Rădăcină Pecete").subject()
@@ -110,6 +116,23 @@ class TestPki:
         intermediate = builder.sign(self._intermediate_key, hashes.SHA384())
         return root.public_bytes(Encoding.DER), intermediate.public_bytes(Encoding.DER)
 
+    def ocsp_response(
+        self, certificate: x509.Certificate, time: datetime, *, life: timedelta = timedelta(days=7)
+    ) -> bytes:
+        """Give the intermediate's OCSPResponse (DER) that a certificate it issued is good, made at `time`."""
+        builder = ocsp.OCSPResponseBuilder().add_response(
+            cert=certificate,
+            issuer=self.intermediate,
+            algorithm=hashes.SHA1(),  # noqa: S303 - names the issuer, as requests do (RFC 5019 §2.1.1)
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=time,
+            next_update=time + life,
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.intermediate)
+        return builder.sign(self._intermediate_key, hashes.SHA384()).public_bytes(Encoding.DER)
+
     def _issue_authority(
         self, subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, path_length: int
     ) -> x509.Certificate:
@@ -121,6 +144,8 @@ class TestPki:
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._root_key.public_key()), critical=False
         )
+        if subject != issuer:
+            builder = self._say_where(builder, "root")
         return builder.sign(self._root_key, hashes.SHA384())
 
     def _holder_builder(
@@ -128,10 +153,28 @@ class TestPki:
     ) -> x509.CertificateBuilder:
         builder = _builder(subject, self.intermediate.subject, public_key, self.valid_from, life)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = self._say_where(builder, "intermediate")
         return builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._intermediate_key.public_key()),
             critical=False,
         )
+
+    def _say_where(self, builder: x509.CertificateBuilder, issuer: str) -> x509.CertificateBuilder:
+        """CRL distribution point and authority information access (RFC 5280 §4.2.1.13 and §4.2.2.1)."""
+        if not self._address:
+            return builder
+        crl = x509.UniformResourceIdentifier(f"{self._address}/{issuer}.crl")
+        places = {
+            AuthorityInformationAccessOID.OCSP: f"{self._address}/ocsp",
+            AuthorityInformationAccessOID.CA_ISSUERS: f"{self._address}/{issuer}.cer",
+        }
+        access = [
+            x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+            for method, url in places.items()
+        ]
+        point = x509.DistributionPoint([crl], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+        return builder.add_extension(x509.AuthorityInformationAccess(access), critical=False)
 
 
 def _builder(

@@ -46,6 +46,27 @@ def admitted(path: Path, options: SignatureOptions) -> Iterator[Admitted]:
     SIGNING_TIME_NAIVE and TEXT_INVALID.
     """
     _check_options(options)
+    with _opened(path) as (pdf, length, startxref):
+        field_name, existing = _examine(pdf, options)
+        yield Admitted(path, pdf, length, startxref, field_name, existing)
+
+
+@contextmanager
+def augmentable(path: Path) -> Iterator[Admitted]:
+    """Open the document at `path` if validation data or a document time-stamp may be added to it.
+
+    Neither is a change that a certification or a lock forbids (ISO 32000-2 §12.8.2.2.2). The field is a new
+    one, the next free `DocTimeStamp1`, `DocTimeStamp2`… Raises InvalidArgumentError as `admitted` does.
+    """
+    with _opened(path) as (pdf, length, startxref):
+        with _malformed_is_damaged():
+            fields = _form_fields(pdf)
+        yield Admitted(path, pdf, length, startxref, _free_name("DocTimeStamp", fields), None)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[pikepdf.Pdf, int, int]]:
+    """The document in qpdf, its length, and where its last cross-reference section is."""
     length, tail = _look(path)
     try:
         pdf = pikepdf.open(path, suppress_warnings=True, attempt_recovery=False)
@@ -56,8 +77,16 @@ def admitted(path: Path, options: SignatureOptions) -> Iterator[Admitted]:
     with pdf:
         if pdf.is_encrypted:
             raise _refused("DOCUMENT_ENCRYPTED", "The document is encrypted.")
-        field_name, existing = _examine(pdf, options)
-        yield Admitted(path, pdf, length, _startxref(tail), field_name, existing)
+        yield pdf, length, _startxref(tail)
+
+
+@contextmanager
+def _malformed_is_damaged() -> Iterator[None]:
+    """What qpdf raises for objects of another kind than the standard says becomes DOCUMENT_DAMAGED."""
+    try:
+        yield
+    except (pikepdf.PdfError, AttributeError, TypeError, ValueError, KeyError):
+        raise damaged() from None
 
 
 def damaged() -> InvalidArgumentError:
@@ -149,19 +178,11 @@ def _startxref(tail: bytes) -> int:
 
 def _examine(pdf: pikepdf.Pdf, options: SignatureOptions) -> tuple[str, pikepdf.Object | None]:
     """The name of the field to fill, and the field if the document has it. Raises as `admitted` says."""
-    try:
-        if not len(pdf.pages):
-            raise damaged()
-        form = pdf.Root.get(Name.AcroForm)
-        if form is not None and Name.XFA in form:
-            raise _refused("DOCUMENT_XFA_FORM", "The document is an XFA form, which is not signed as a PDF.")
-        fields = dict(_fields(form.get(Name.Fields) if form is not None else None))
+    with _malformed_is_damaged():
+        fields = _form_fields(pdf)
         name = _field_name(options.field_name, fields)
         certification = _certification(pdf)
         _check_locks(fields, certification, name)
-    except (pikepdf.PdfError, AttributeError, TypeError, ValueError, KeyError):
-        # What qpdf gives for objects of another kind than the standard says.
-        raise damaged() from None
     if certification is not None and name not in fields and options.appearance is not None:
         raise FailedPreconditionError(
             "DOCUMENT_CERTIFIED_NO_NEW_FIELD",
@@ -169,6 +190,16 @@ def _examine(pdf: pikepdf.Pdf, options: SignatureOptions) -> tuple[str, pikepdf.
             field="document",
         )
     return name, fields.get(name)
+
+
+def _form_fields(pdf: pikepdf.Pdf) -> dict[str, pikepdf.Object]:
+    """The form fields by name, of a document that has pages and no XFA form."""
+    if not len(pdf.pages):
+        raise damaged()
+    form = pdf.Root.get(Name.AcroForm)
+    if form is not None and Name.XFA in form:
+        raise _refused("DOCUMENT_XFA_FORM", "The document is an XFA form, which is not signed as a PDF.")
+    return dict(_fields(form.get(Name.Fields) if form is not None else None))
 
 
 def _certification(pdf: pikepdf.Pdf) -> pikepdf.Object | None:
@@ -195,10 +226,7 @@ def _fields(fields: pikepdf.Object | None) -> Iterator[tuple[str, pikepdf.Object
 
 def _field_name(wanted: str | None, fields: dict[str, pikepdf.Object]) -> str:
     if wanted is None:
-        number = 1
-        while f"Signature{number}" in fields:
-            number += 1
-        return f"Signature{number}"
+        return _free_name("Signature", fields)
     field = fields.get(wanted)
     if field is None:
         if not wanted.strip() or "." in wanted or len(wanted) > 127 or not wanted.isprintable():
@@ -215,6 +243,13 @@ def _field_name(wanted: str | None, fields: dict[str, pikepdf.Object]) -> str:
             field="field_name",
         )
     return wanted
+
+
+def _free_name(stem: str, fields: dict[str, pikepdf.Object]) -> str:
+    number = 1
+    while f"{stem}{number}" in fields:
+        number += 1
+    return f"{stem}{number}"
 
 
 def _check_locks(fields: dict[str, pikepdf.Object], certification: pikepdf.Object | None, name: str) -> None:

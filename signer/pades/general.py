@@ -1,10 +1,5 @@
-"""The writer for documents that are not plain: existing fields, hybrid cross-references, odd structures.
+"""The writer of signatures for documents that are not plain: existing fields, hybrids, odd structures."""
 
-pyHanko's incremental writer does the work on a view of the file that only grows at its end. Everything that
-pyHanko may raise for a broken document is fenced in and becomes DOCUMENT_DAMAGED.
-"""
-
-import io
 from typing import IO
 
 import pikepdf
@@ -14,39 +9,35 @@ from pyhanko.pdf_utils.form_tools import get_single_field_annot
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
-from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, SignatureObject
+from pyhanko.sign.signers.pdf_byterange import (
+    DocumentTimestamp,
+    PdfSignedData,
+    PreparedByteRangeDigest,
+    SignatureObject,
+)
 
-from pecete.errors import InvalidArgumentError, PeceteError
-from signer.pades.admission import Admitted, damaged, page_of, widget_rectangle
+from pecete.errors import InvalidArgumentError
+from signer.pades.admission import Admitted, page_of, widget_rectangle
 from signer.pades.appearance import Appearance, EmptyAppearance
+from signer.pades.growing import written_anew
 from signer.pades.options import SignatureOptions
 from signer.pades.placement import Rectangle
 from signer.pades.section import AppendedSection, HashState, appearance_for, new_rectangle, seal
 
 
-def prepare(document: Admitted, options: SignatureOptions, reserve: int, base: HashState) -> AppendedSection:
-    """Write the section; `reserve` octets are kept for the CMS, `base` is fed with the document.
+def prepare(
+    document: Admitted, options: SignatureOptions | None, reserve: int, base: HashState
+) -> AppendedSection:
+    """Write the section of a signature, or without `options` of a document time-stamp.
 
-    Raises InvalidArgumentError DOCUMENT_DAMAGED or FIELD_WITHOUT_EXTENT, and what placing and drawing raise.
+    `reserve` octets are kept for the CMS, `base` is fed with the document. Raises InvalidArgumentError
+    DOCUMENT_DAMAGED or FIELD_WITHOUT_EXTENT, and what placing and drawing raise.
     """
-    try:
-        with document.path.open("rb") as file:
-            stream = _GrowingFile(file, document.length)
-            gap = _write(document, options, stream, reserve)
-    except PeceteError:
-        raise
-    except Exception:  # fence: whatever pyHanko makes of a damaged document leaves as one typed error
-        raise damaged() from None
+    with written_anew(document) as (writer, stream):
+        gap = _write(document, options, writer, reserve)
     position = gap.reserved_region_start - document.length
     length = gap.reserved_region_end - gap.reserved_region_start
     return seal(document, bytes(stream.tail), position, length, base)
-
-
-class _Writer(IncrementalPdfFileWriter):
-    """pyHanko's writer, which leaves the document's metadata as they are: a new Producer breaks PDF/A."""
-
-    def _update_meta(self) -> None:
-        """Nothing: neither /Info nor XMP is written anew."""
 
 
 class _RawObject(generic.PdfObject):
@@ -62,73 +53,19 @@ class _RawObject(generic.PdfObject):
         stream.write(self._body)
 
 
-class _GrowingFile(io.RawIOBase):
-    """A file that is read where it is and written only behind its end, into `tail`."""
-
-    def __init__(self, file: IO[bytes], length: int) -> None:
-        self._file = file
-        self._length = length
-        self._position = 0
-        self.tail = bytearray()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length + len(self.tail)}
-        self._position = start[whence] + offset
-        return self._position
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        wanted = len(buffer)
-        if self._position < self._length:
-            self._file.seek(self._position)
-            data = self._file.read(min(wanted, self._length - self._position))
-        else:
-            start = self._position - self._length
-            data = bytes(self.tail[start : start + wanted])
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        start = self._position - self._length
-        if start < 0:
-            raise io.UnsupportedOperation
-        self.tail[start : start + len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-
 def _write(
-    document: Admitted, options: SignatureOptions, stream: _GrowingFile, reserve: int
+    document: Admitted, options: SignatureOptions | None, writer: IncrementalPdfFileWriter, reserve: int
 ) -> PreparedByteRangeDigest:
-    writer = _Writer(stream, strict=False)
     page, rectangle, spec = _place(document, options)
     session = PdfCMSEmbedder(new_field_spec=spec).write_cms(
         document.field_name, writer, existing_fields_only=spec is None
     )
     field = next(session).get_object()
-    if options.appearance is not None or document.existing is None:
+    if options is not None and (options.appearance is not None or document.existing is None):
         _apply(appearance_for(page, rectangle, options), writer, field)
     session.send(
         SigObjSetup(
-            sig_placeholder=SignatureObject(
-                timestamp=options.signing_time,
-                subfilter=SigSeedSubFilter.PADES,
-                reason=options.reason or None,
-                location=options.location or None,
-                bytes_reserved=2 * reserve,
-            ),
+            sig_placeholder=_placeholder(options, 2 * reserve),
             mdp_setup=_lock(field),
         )
     )
@@ -137,25 +74,39 @@ def _write(
     return gap
 
 
+def _placeholder(options: SignatureOptions | None, digits: int) -> PdfSignedData:
+    """The dictionary whose /Contents has room for so many hexadecimal digits."""
+    if options is None:
+        return DocumentTimestamp(bytes_reserved=digits)
+    return SignatureObject(
+        timestamp=options.signing_time,
+        subfilter=SigSeedSubFilter.PADES,
+        reason=options.reason or None,
+        location=options.location or None,
+        bytes_reserved=digits,
+    )
+
+
 def _place(
-    document: Admitted, options: SignatureOptions
+    document: Admitted, options: SignatureOptions | None
 ) -> tuple[pikepdf.Object, Rectangle, SigFieldSpec | None]:
     """Page and rectangle of the signature, and the field to make where the document has none."""
+    wanted_page = options.page if options else 0
     if document.existing is not None:
         widget = next(iter(document.existing.get(Name.Kids, [])), document.existing)
         page = widget.get(Name.P)
         rectangle = widget_rectangle(document.existing)
-        if options.appearance is not None and rectangle is None:
+        if options is not None and options.appearance is not None and rectangle is None:
             raise InvalidArgumentError(
                 "FIELD_WITHOUT_EXTENT",
                 "The field is invisible, so its signature cannot be shown.",
                 field="visible_signature",
             )
-        page = page if page is not None else page_of(document, options.page)
+        page = page if page is not None else page_of(document, wanted_page)
         return page, rectangle or (0.0, 0.0, 0.0, 0.0), None
-    page = page_of(document, options.page)
+    page = page_of(document, wanted_page)
     rectangle = new_rectangle(page, options)
-    number = (options.page or len(document.pdf.pages)) - 1
+    number = (wanted_page or len(document.pdf.pages)) - 1
     left, bottom, right, top = (round(edge) for edge in rectangle)
     spec = SigFieldSpec(document.field_name, on_page=number, box=(left, bottom, right, top))
     return page, rectangle, spec

@@ -1,4 +1,4 @@
-"""One signature as one appended section: the original octets stay, an incremental update follows them.
+"""A signature or document time-stamp as one appended section: the original octets stay, and it follows them.
 
 ISO 32000-2 §7.5.6 (incremental updates) and §12.8.1 (ByteRange). Two writers make sections: `plain` for most
 documents and `general` for the others.
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pikepdf
 
-from pecete.errors import AbortedError, InternalError
+from pecete.errors import AbortedError, FailedPreconditionError, InternalError
 from signer.algorithms import DigestName
 from signer.pades.admission import Admitted, geometry, occupied
 from signer.pades.appearance import Appearance, EmptyAppearance, draw
@@ -109,9 +109,24 @@ def byte_range_digest(
     return state.digest()
 
 
-def new_rectangle(page: pikepdf.Object, options: SignatureOptions) -> Rectangle:
-    """Where a new field's widget stands on `page`; without extent for an invisible signature."""
-    if options.appearance is None:
+def fill(section: AppendedSection, contents: bytes) -> bytes:
+    """The octets of the section with `contents` in its gap. Raises SIGNATURE_RESERVE_TOO_SMALL."""
+    reserve = section.gap_length // 2 - 1
+    if len(contents) > reserve:
+        raise FailedPreconditionError(
+            "SIGNATURE_RESERVE_TOO_SMALL",
+            f"The signature with its time-stamp takes {len(contents)} octets and {reserve} were reserved.",
+            field="timestamp_reserve",
+            metadata={"needed": str(len(contents)), "reserved": str(reserve)},
+        )
+    start = section.gap_position + 1
+    digits = contents.hex().encode()
+    return section.tail[:start] + digits + section.tail[start + len(digits) :]
+
+
+def new_rectangle(page: pikepdf.Object, options: SignatureOptions | None) -> Rectangle:
+    """Where a new field's widget stands on `page`; without extent for what is invisible."""
+    if options is None or options.appearance is None:
         return 0.0, 0.0, 0.0, 0.0
     return next_free_cell(geometry(page), occupied(page))
 

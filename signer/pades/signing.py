@@ -20,8 +20,9 @@ from signer.cms import CmsConstants
 from signer.keys import Signatory, SigningKey
 from signer.pades import plain
 from signer.pades.admission import Admitted, admitted
+from signer.pades.increment import NotPlainError
 from signer.pades.options import AppearanceText, SignatureOptions
-from signer.pades.section import AppendedSection, HashState, base_state, byte_range_digest
+from signer.pades.section import AppendedSection, HashState, base_state, byte_range_digest, fill
 
 __all__ = [
     "AppearanceText",
@@ -117,17 +118,7 @@ def finish(section: SignedSection, timestamp_token: bytes | None) -> bytes:
     if timestamp_token is not None:
         unsigned = (cms.signature_time_stamp(timestamp_token, section.signature),)
     contents = cms.assemble(section.cms, section.signed_attributes, section.signature, unsigned)
-    reserve = section.gap_length // 2 - 1
-    if len(contents) > reserve:
-        raise FailedPreconditionError(
-            "SIGNATURE_RESERVE_TOO_SMALL",
-            f"The signature with its time-stamp takes {len(contents)} octets and {reserve} were reserved.",
-            field="timestamp_reserve",
-            metadata={"needed": str(len(contents)), "reserved": str(reserve)},
-        )
-    start = section.gap_position + 1
-    digits = contents.hex().encode()
-    return section.tail[:start] + digits + section.tail[start + len(digits) :]
+    return fill(section, contents)
 
 
 def _prepare(
@@ -142,7 +133,7 @@ def _prepare(
         reserve = cms.size_without_timestamp(constants) + options.timestamp_reserve
         try:
             section = plain.prepare(document, options, reserve, base)
-        except plain.NotPlainError:
+        except NotPlainError:
             from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
 
             section = general.prepare(document, options, reserve, base)

@@ -25,6 +25,7 @@ _EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
 class Crl:
     """A list as read. issuer: its name as DER. signed: the octets that its signature covers."""
 
+    der: bytes
     parsed: x509.CertificateRevocationList
     issuer: bytes
     scheme: Scheme | None
@@ -40,7 +41,7 @@ def load_crl(der: bytes) -> Crl | None:
         parts = read(der).parts(SEQUENCE, 3)
         fields = parts[0].parts(SEQUENCE, 4)
         issuer = fields[2 if fields[0].tag == 0x02 else 1].raw
-        return Crl(parsed, issuer, read_scheme(parts[1], ""), parts[0].raw)
+        return Crl(der, parsed, issuer, read_scheme(parts[1], ""), parts[0].raw)
     except (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.DuplicateExtension, DerError):
         return None
 
@@ -92,6 +93,7 @@ def crl_statement(crl: Crl, certificate: Certificate, issuer: Certificate) -> Re
     algorithm = AlgorithmUse("CRL", crl.scheme.digest, crl.scheme.name, key_size(issuer.key))
     return RevocationStatement(
         "CRL",
+        crl.der,
         crl.parsed.last_update_utc,
         crl.parsed.next_update_utc,
         entry.revocation_date_utc if entry is not None else None,

@@ -3,7 +3,8 @@
 import io
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,18 +36,25 @@ def validate(
     """
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
-    try:
-        facts = read_facts(_read(document), [_read(path) for path in detached])
+    with fenced():
+        facts = read_facts(read_document(document), [read_document(path) for path in detached])
         report = judge_facts(facts, policy)
+    return replace(report, file=name, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def fenced() -> Iterator[None]:
+    """Whatever hostile bytes provoke leaves as one typed error: InternalError VALIDATION_FAULT."""
+    try:
+        yield
     except (PeceteError, MemoryError):
         raise  # memory is the caller's limit, not the document's fault
-    except Exception as error:  # fence: whatever hostile bytes provoke leaves as one typed error
+    except Exception as error:  # the fence itself
         raise InternalError(
             "VALIDATION_FAULT",
             f"The document could not be judged ({type(error).__name__}).",
             field="document",
         ) from error
-    return replace(report, file=name, seconds=time.perf_counter() - started)
 
 
 def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
@@ -105,7 +113,8 @@ def _error(signatures: Sequence[SignatureFacts]) -> ReportError | None:
     return ReportError(str(first), _MALFORMED[first])
 
 
-def _read(document: Path | bytes) -> bytes:
+def read_document(document: Path | bytes) -> bytes:
+    """The octets of a document. Raises NotFoundError DOCUMENT_UNREADABLE."""
     if isinstance(document, bytes):
         return document
     try:

@@ -34,14 +34,14 @@ def judge(
     facts: DocumentFacts, policy: ValidationPolicy
 ) -> tuple[list[SignatureVerdict], list[TimestampVerdict]]:
     """Verdicts on all signatures and on all document time-stamps, each in the order of coverage."""
-    judgement = _Judgement(facts, policy)
+    judgement = Judgement(facts, policy)
     return (
         [judgement.signature(signature) for signature in facts.signatures],
         [verdict for _, verdict in judgement.document_timestamps],
     )
 
 
-class _Judgement:
+class Judgement:
     """Judges the facts of one document."""
 
     def __init__(self, facts: DocumentFacts, policy: ValidationPolicy) -> None:
@@ -59,6 +59,7 @@ class _Judgement:
                 *(d for cms in every for d in cms.ocsp_responses),
             ],
         )
+        self.revocation = revocation
         self.certificates = CertificateJudge(policy, self.pool, revocation)
         self.document_timestamps = self._document_timestamps()
 
@@ -79,8 +80,7 @@ class _Judgement:
 
     def signature(self, facts: SignatureFacts) -> SignatureVerdict:
         """The verdict on one signature."""
-        around = {id(stamp) for stamp in covering(facts, self.facts)}
-        later = [item for item in self.document_timestamps if id(item[0]) in around]
+        later = self._around(facts)
         existed = self._proven(later)
         own = [(stamp, self.timestamp(stamp, existed)) for stamp in facts.timestamps]
         stamps = [*own, *later]
@@ -103,6 +103,18 @@ class _Judgement:
             changes=facts.changes,
             faults=facts.faults,
         )
+
+    def existed(self, facts: SignatureFacts) -> datetime:
+        """Earliest time at which the document time-stamps prove the signature with all that is in it."""
+        return self._proven(self._around(facts))
+
+    def stamp_existed(self, facts: TimestampFacts) -> datetime:
+        """Earliest time at which later document time-stamps prove this one."""
+        return self._proven(item for item in self.document_timestamps if 0 < facts.end <= item[0].covered)
+
+    def _around(self, facts: SignatureFacts) -> list[Judged]:
+        around = {id(stamp) for stamp in covering(facts, self.facts)}
+        return [item for item in self.document_timestamps if id(item[0]) in around]
 
     def _conclude(
         self, facts: SignatureFacts, stamps: list[Judged], best: datetime

@@ -16,19 +16,20 @@ def covering(signature: SignatureFacts, document: DocumentFacts) -> list[Timesta
 
 def level(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
     """The level reached, such as `PAdES-BASELINE-LT`; of other signatures, the name of what they are."""
-    reached = _reached(signature, document, pool)
+    step = reached(signature, document, pool)
     if signature.format == "CAdES":
-        return f"CAdES-BASELINE-{reached}" if signature.baseline else "CAdES-BES"
+        return f"CAdES-BASELINE-{step}" if signature.baseline else "CAdES-BES"
     if signature.cms.faults or signature.malformed:
         return "PDF-NOT-ETSI"
     if signature.baseline:
-        return f"PAdES-BASELINE-{reached}"
+        return f"PAdES-BASELINE-{step}"
     if signature.format == "PKCS7":
-        return f"PKCS7-{reached}"
-    return "PAdES-LTV" if reached == "LTA" else "PAdES-BES"
+        return f"PKCS7-{step}"
+    return "PAdES-LTV" if step == "LTA" else "PAdES-BES"
 
 
-def _reached(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
+def reached(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
+    """The level's last part, `B`, `T`, `LT` or `LTA`, whatever kind of signature it is."""
     stamps = covering(signature, document)
     if not signature.timestamps and not stamps:
         return "B"

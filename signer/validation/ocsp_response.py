@@ -25,8 +25,9 @@ _BASIC_RESPONSE = bytes.fromhex("06092b0601050507300101")
 
 @dataclass(frozen=True)
 class OcspResponse:
-    """A successful response as read. responders: certificates that it carries."""
+    """A successful response as read. der: the OCSPResponse. responders: certificates that it carries."""
 
+    der: bytes
     parsed: ocsp.OCSPResponse
     scheme: Scheme | None
     responders: tuple[Certificate, ...]
@@ -46,7 +47,7 @@ def load_ocsp_response(der: bytes) -> OcspResponse | None:
             )
             scheme = read_scheme(basic.parts(SEQUENCE, 3)[1], "")
             loaded = (load_certificate(c.public_bytes(Encoding.DER)) for c in parsed.certificates)
-            return OcspResponse(parsed, scheme, tuple(c for c in loaded if c is not None))
+            return OcspResponse(candidate, parsed, scheme, tuple(c for c in loaded if c is not None))
         except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, DerError):
             continue
     return None
@@ -120,6 +121,7 @@ def ocsp_statement(
     digest, name = (scheme.digest, scheme.name) if scheme else ("", "unknown")
     return RevocationStatement(
         "OCSP",
+        response.der,
         single.this_update_utc,
         single.next_update_utc,
         single.revocation_time_utc,

@@ -12,11 +12,12 @@ class RevocationStatement:
     """What one CRL or OCSP response says of one certificate; its signature holds.
 
     revoked_at: None while not revoked. on_hold: revoked for the time being. issuer: whose key signed it.
-    algorithm: what it was signed with. source: `CRL` or `OCSP`. expired_since: from when on certificates stay
-    on record after their end, None where the issuer drops them.
+    algorithm: what it was signed with. source: `CRL` or `OCSP`. der: the CRL or OCSPResponse itself.
+    expired_since: from when on certificates stay on record after their end, None where the issuer drops them.
     """
 
     source: str
+    der: bytes
     this_update: datetime
     next_update: datetime | None
     revoked_at: datetime | None

@@ -12,16 +12,19 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from pecete.errors import BY_CODE, InternalError, PeceteError, ResourceExhaustedError
 from signer.validation.engine import validate
 from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ValidationReport
+from signer.validation.survey import Survey, survey
 
 _START_SECONDS = 60.0
 _LIMIT_REACHED = "VALIDATION_LIMIT_REACHED"
@@ -36,7 +39,9 @@ class Limits:
     seconds: float = 60.0
 
 
-Request = tuple[Path | bytes, ValidationPolicy, tuple[Path, ...]]
+Result = TypeVar("Result")
+Task = partial[Any]
+"""What is asked of a worker: a function with its arguments, which gives a dataclass of plain values."""
 
 
 class ValidationWorker:
@@ -66,17 +71,27 @@ class ValidationWorker:
 
         Raises the same errors, and ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met.
         """
+        return self._ask(ValidationReport, partial(validate, document, policy, detached=tuple(detached)))
+
+    def survey(self, document: Path, policy: ValidationPolicy, field: str) -> Survey:
+        """Look at what a document's signatures need, as `signer.validation.survey` does.
+
+        Raises what `validate` raises.
+        """
+        return self._ask(Survey, partial(survey, document, policy, field))
+
+    def _ask(self, kind: type[Result], task: Task) -> Result:
         with self._lock:
             connection = self._started()
             try:
-                connection.send((document, policy, tuple(detached)))
+                connection.send(task)
                 if not connection.poll(self._limits.seconds):
                     raise EOFError
                 answer = connection.recv_bytes()
             except (EOFError, OSError):
                 self.close()
                 raise _limit_reached() from None
-        return _read_answer(answer)
+        return _read_answer(kind, answer)
 
     def close(self) -> None:
         """End the worker process."""
@@ -114,11 +129,11 @@ def _limit_reached() -> ResourceExhaustedError:
     )
 
 
-def _read_answer(answer: bytes) -> ValidationReport:
+def _read_answer(kind: type[Result], answer: bytes) -> Result:
     try:
         plain = json.loads(answer)
-        if "report" in plain:
-            return from_plain(ValidationReport, plain["report"])
+        if "result" in plain:
+            return from_plain(kind, plain["result"])
         code, reason, message, field = (str(plain[key]) for key in ("code", "reason", "message", "field"))
     except (ValueError, KeyError, TypeError) as error:
         raise InternalError("VALIDATION_FAULT", "The validation worker gave an unreadable answer.") from error
@@ -135,18 +150,17 @@ def _serve(connection: Connection, limits: Limits) -> None:
     connection.send_bytes(b"ready")
     while True:
         try:
-            request: Request = connection.recv()
+            task: Task = connection.recv()
         except (EOFError, OSError):
             return
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-        connection.send_bytes(json.dumps(_answer(request)).encode("utf-8", "replace"))
+        connection.send_bytes(json.dumps(_answer(task)).encode("utf-8", "replace"))
 
 
-def _answer(request: Request) -> dict[str, object]:
-    document, policy, detached = request
+def _answer(task: Task) -> dict[str, object]:
     try:
-        return {"report": to_plain(validate(document, policy, detached=detached))}
+        return {"result": to_plain(task())}
     except PeceteError as error:
         return _plain_error(error)
     except MemoryError:

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import io
-import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,12 +35,11 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pecete.errors import PeceteError
 from signer.algorithms import SignatureAlgorithm
 from signer.pades.signing import AppearanceText, SignatureOptions, finish, sign_section, signature_value
+from tests.conformance.documents import CORPUS, hybrid, run, sample, saved
 
 pytestmark = pytest.mark.conformance
 
 NOW = datetime(2026, 3, 14, 8, 15, 32, tzinfo=UTC)
-SAMPLES = Path(__file__).parent.parent / "samples"
-CORPUS = Path(__file__).parent.parent.parent.parent / "shared" / "corpus"
 MAYOR = AppearanceText("Ștefan-Mihai Țurcanu", "Primar", "12345/14.03.2025", "https://verifica.ro/d/1")
 HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
@@ -145,36 +142,6 @@ def sign(
     return signed
 
 
-def sample(name: str = "adeverinta.pdf") -> bytes:
-    return (SAMPLES / name).read_bytes()
-
-
-def saved(content: bytes, *, linearize: bool = False, streams: bool = False) -> bytes:
-    mode = pikepdf.ObjectStreamMode.generate if streams else pikepdf.ObjectStreamMode.disable
-    out = io.BytesIO()
-    with pikepdf.open(io.BytesIO(content)) as pdf:
-        pdf.save(out, linearize=linearize, object_stream_mode=mode)
-    return out.getvalue()
-
-
-def hybrid(content: bytes) -> bytes:
-    """The document with a cross-reference table whose trailer names a cross-reference stream too."""
-    content = saved(content)
-    body, _, rest = content.rpartition(b"startxref\n")
-    position = int(rest.split()[0])
-    size = int(body.rpartition(b"/Size ")[2].split()[0])
-    row = b"\x01" + position.to_bytes(4, "big") + b"\x00\x00"
-    stream = b"%d 0 obj\n<< /Type /XRef /W [1 4 2] /Index [%d 1] /Size %d /Length 7 >>\nstream\n" % (
-        size,
-        size,
-        size + 1,
-    )
-    stream += row + b"\nendstream\nendobj\n"
-    table = body[position:].replace(b"trailer <<", b"trailer << /XRefStm %d" % position)
-    table = table.replace(b"/Size %d" % size, b"/Size %d" % (size + 1))
-    return body[:position] + stream + table + b"startxref\n%d\n%%%%EOF\n" % (position + len(stream))
-
-
 def by_pyhanko(content: bytes, field: SigFieldSpec | None = None, permission: MDPPerm | None = None) -> bytes:
     """The document signed by pyHanko in field „First”, certified where a permission is given."""
     signer = signers.SimpleSigner(asn1_certificate(P256.issued), asn1_key(P256.key), STORE)
@@ -199,12 +166,6 @@ def with_field(content: bytes, field: SigFieldSpec) -> bytes:
     append_signature_field(writer, field)
     writer.write(out)
     return out.getvalue()
-
-
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    if shutil.which(str(command[0])) is None:
-        pytest.skip(f"no {command[0]} on this machine")
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def check_with_pyhanko(content: bytes, *, strict: bool, stamped: bool) -> None:

@@ -56,6 +56,9 @@ ANSWERS: dict[str, Callable[[Any], object]] = {
     "CompleteSignature": lambda request: signature_sessions_pb2.CompleteSignatureResponse(
         document=Document(name="documents/signed")
     ),
+    "AugmentSignature": lambda request: signing_pb2.AugmentSignatureResponse(
+        document=Document(name="documents/raised"), level=request.level
+    ),
     "ValidateDocument": lambda request: validation_pb2.ValidationReport(report_json="{}"),
     "ArchiveDocument": lambda request: Record(name="records/1"),
     "GetRecord": lambda request: Record(name=request.name),
@@ -337,6 +340,15 @@ def test_a_signature_is_prepared_and_completed(service: Service, ask: Ask) -> No
     assert len({request.request_id for request in (prepared, step, completed)}) == 3
 
 
+@pytest.mark.parametrize("level", ["B-T", "B-LT", "B-LTA"])
+def test_a_level_is_raised(service: Service, ask: Ask, level: str) -> None:
+    answer = ask("augment", "documents/1", level=level, field_name="Primar", request_id="mine")
+    assert answer.document.name == "documents/raised"
+    request = service.asked[0]
+    assert (request.document, request.field_name, request.request_id) == ("documents/1", "Primar", "mine")
+    assert signing_pb2.SignatureLevel.Name(request.level) == "SIGNATURE_LEVEL_" + level.replace("-", "_")
+
+
 def test_pages_are_followed_to_the_last(service: Service, ask: Ask) -> None:
     names = [key.name for key in ask("list_signing_keys")]
     assert names == [f"signingKeys/{page}{letter}" for page in ("", "1", "2") for letter in "ab"]
@@ -388,7 +400,7 @@ def test_a_chain_is_opened_and_signed(service: Service, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("method", "arguments", "options", "reason"),
     [
-        ("sign", (b"%PDF", "signingKeys/1"), {"level": "B-LTA"}, "LEVEL_UNKNOWN"),
+        ("sign", (b"%PDF", "signingKeys/1"), {"level": "B-X"}, "LEVEL_UNKNOWN"),
         ("sign", ("act.pdf", "signingKeys/1"), {}, "DOCUMENT_NAME_MALFORMED"),
         ("validate", (b"%PDF",), {"at": datetime(2025, 1, 1)}, "TIME_NAIVE"),  # noqa: DTZ001
         ("archive", ("documents/1", archive_pb2.DescriptiveRecord()), {"kind": "x"}, "RECORD_KIND_UNKNOWN"),

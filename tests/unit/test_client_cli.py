@@ -19,6 +19,7 @@ from pecete.documents.v1.documents_pb2 import Document
 from pecete.errors import FailedPreconditionError, PeceteError
 from pecete.signing.v1.signing_pb2 import (
     SIGNATURE_ALGORITHM_ECDSA_SHA256,
+    AugmentSignatureResponse,
     Signature,
     SignDocumentResponse,
     SigningKey,
@@ -85,6 +86,9 @@ class Recorder:
     def _sign(self, document: Document, key: str) -> SignDocumentResponse:
         signature = Signature(field_name="Signature1", signing_key=key, signing_time=TIME)
         return SignDocumentResponse(document=Document(name="documents/2"), signature=signature)
+
+    def _augment(self, document: str) -> AugmentSignatureResponse:
+        return AugmentSignatureResponse(document=Document(name="documents/3"))
 
     def _validate(self, document: object) -> ValidationReport:
         verdicts = [SignatureVerdict(field="Signature1", signer="Ana", indication=it) for it in self.verdicts]
@@ -156,6 +160,22 @@ def test_sign_uploads_signs_and_downloads(client: Recorder, run: Run, act: Path)
 
 def _facts(content: bytes) -> dict[str, Any]:
     return {"size_bytes": len(content), "sha256": hashlib.sha256(content).digest(), "create_time": TIME}
+
+
+def test_augment_uploads_raises_and_downloads(client: Recorder, run: Run, act: Path) -> None:
+    result = run("augment", act, "--level", "B-LT", "--field", "Primar")
+    assert result.exit_code == 0, result.output
+    assert [method for method, *_ in client.calls] == ["upload", "augment", "download"]
+    assert client.calls[1][1:] == (("documents/1",), {"level": "B-LT", "field_name": "Primar"})
+    assert act.with_name("act-B-LT.pdf").read_bytes() == SIGNED
+
+
+def test_augment_of_a_document_that_is_there_writes_no_file(client: Recorder, run: Run) -> None:
+    result = run("augment", "documents/1", "--json")
+    assert [method for method, *_ in client.calls] == ["augment"]
+    shown = json.loads(result.stdout)
+    assert (shown["document"]["name"], shown["level"]) == ("documents/3", "B-LTA")
+    assert "file" not in shown
 
 
 def test_the_pin_is_asked_for_on_the_terminal(

@@ -71,6 +71,7 @@ trust = ["root.pem"]
 [validation]
 trust = ["a.pem", "/b.pem"]
 revocation = "off"
+fetch = true
 [database]
 url = "postgresql+psycopg://pecete@db.example/pecete"
 password = { env = "DATABASE_PASSWORD" }
@@ -83,6 +84,7 @@ password = { env = "DATABASE_PASSWORD" }
     assert configuration.timestamping.external.trust == (tmp_path / "root.pem",)
     assert configuration.timestamping.accuracy_seconds == 2.0
     assert configuration.validation.trust == (tmp_path / "a.pem", Path("/b.pem"))
+    assert configuration.validation.fetch is True
     url = configuration.database_url({"DATABASE_PASSWORD": "s3cret"})
     assert url.password == "s3cret"  # noqa: S105 - made up
     assert "s3cret" not in repr(url)

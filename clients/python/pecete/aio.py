@@ -40,7 +40,7 @@ from pecete.documents.v1.documents_pb2 import Document, UploadDocumentRequest
 from pecete.retry import TIMEOUT, TRANSFER_TIMEOUT, Attempts, RetryPolicy
 from pecete.session_calls import PreparationOptions
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse, SignatureSession
-from pecete.signing.v1.signing_pb2 import SignDocumentResponse, SigningKey
+from pecete.signing.v1.signing_pb2 import AugmentSignatureResponse, SignDocumentResponse, SigningKey
 from pecete.timestamp_exchange import TimestampQuestion
 from pecete.transfer import Description, Progress, Reception, Upload, no_progress
 from pecete.validation.v1.validation_pb2 import ValidationReport
@@ -127,6 +127,22 @@ class AsyncClient:
     ) -> SignDocumentResponse:
         """Append one PAdES signature; the answer names the new document."""
         return await self._answer(document_calls.sign(await self._settle(document), signing_key, options))
+
+    async def augment(
+        self,
+        document: Source,
+        *,
+        level: str = "B-LTA",
+        field_name: str = "",
+        return_content: bool = False,
+        request_id: str = "",
+    ) -> AugmentSignatureResponse:
+        """Raise the signature in a field, or every signature, to a level; at B-LTA already, renew it."""
+        return await self._answer(
+            document_calls.augment(
+                await self._settle(document), level, field_name, return_content, request_id
+            )
+        )
 
     async def validate(self, document: Source, *, at: datetime | None = None) -> ValidationReport:
         """Judge each signature of a document, as of an aware time or now."""

@@ -24,6 +24,8 @@ INLINE_LIMIT = 4 << 20
 LEVELS = {
     "B-B": signing_pb2.SIGNATURE_LEVEL_B_B,
     "B-T": signing_pb2.SIGNATURE_LEVEL_B_T,
+    "B-LT": signing_pb2.SIGNATURE_LEVEL_B_LT,
+    "B-LTA": signing_pb2.SIGNATURE_LEVEL_B_LTA,
 }
 """Levels of a signature (EN 319 142-1) by their short names."""
 
@@ -116,5 +118,5 @@ def ask(
 def level_named(name: str) -> signing_pb2.SignatureLevel.ValueType:
     """Give a level by its short name. Raises InvalidArgumentError LEVEL_UNKNOWN."""
     if name not in LEVELS:
-        raise InvalidArgumentError("LEVEL_UNKNOWN", "The levels are B-B and B-T.", field="level")
+        raise InvalidArgumentError("LEVEL_UNKNOWN", f"The levels are {', '.join(LEVELS)}.", field="level")
     return LEVELS[name]

@@ -14,9 +14,10 @@ from pecete.validation.v1 import validation_pb2
 class SigningOptions(TypedDict, total=False):
     """How a document is signed; everything may be left out.
 
-    level: `B-T` (the default) or `B-B`; it is never silently lowered. pin: the token's PIN where the key asks
-    for it with each call. reason, location: entries of the signature dictionary. field_name: of the new
-    field, else the next free `SignatureN`. visible: what is shown on the page, else nothing is.
+    level: `B-T` (the default), `B-B`, `B-LT` or `B-LTA`; it is never silently lowered. pin: the token's
+    PIN where the key asks for it with each call. reason, location: entries of the signature dictionary.
+    field_name: of the new field, else the next free `SignatureN`. visible: what is shown on the page, else
+    nothing is.
     return_content: whether the answer carries the signed document (up to 4 MiB). request_id: see the module.
     """
 
@@ -82,6 +83,23 @@ def sign(
     else:
         request.content = document
     return ask(lambda stubs: stubs.signing.SignDocument, request, once=bool(request.pin))
+
+
+def augment(
+    document: str | bytes, level: str, field_name: str, return_content: bool, request_id: str
+) -> Call[signing_pb2.AugmentSignatureResponse]:
+    """Ask for a higher level. Raises InvalidArgumentError LEVEL_UNKNOWN."""
+    request = signing_pb2.AugmentSignatureRequest(
+        level=level_named(level),
+        field_name=field_name,
+        return_content=return_content,
+        request_id=request_id or new_request_id(),
+    )
+    if isinstance(document, str):
+        request.document = document
+    else:
+        request.content = document
+    return ask(lambda stubs: stubs.signing.AugmentSignature, request)
 
 
 def validate(document: str | bytes, time: datetime | None) -> Call[validation_pb2.ValidationReport]:

@@ -1,4 +1,4 @@
-"""`pecete keys` and `pecete sign`."""
+"""`pecete keys`, `pecete sign` and `pecete augment`."""
 
 import getpass
 import warnings
@@ -77,7 +77,7 @@ def sign(
     out: Annotated[
         Path | None, typer.Option(help="File to write; without it PDF-signed.pdf.", dir_okay=False)
     ] = None,
-    level: Annotated[str, typer.Option(help=f"{' or '.join(LEVELS)}.")] = "B-T",
+    level: Annotated[str, typer.Option(help=f"{', '.join(LEVELS)}.")] = "B-T",
     visible: Annotated[bool, typer.Option("--visible", help="Show the signature on the page.")] = False,
     capacity: Annotated[str, typer.Option(help="Shown: the signer's capacity, such as „Primar”.")] = "",
     register_number: Annotated[str, typer.Option(help="Shown: number in the register.")] = "",
@@ -95,7 +95,7 @@ def sign(
     """
     if bool(key) == (token is not None):
         raise InvalidArgumentError("KEY_MISSING", "Name a key with either --key or --token.", field="key")
-    file = out or _free_target(target)
+    file = out or _free_target(target, "signed")
     shown = VisibleSignature(
         capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
     )
@@ -118,6 +118,38 @@ def sign(
         return
     say(f"{file}: signed by {signer} at {moment(answer.signature.signing_time)}")
     say(f"{answer.document.name}, field {answer.signature.field_name}, level {level}")
+
+
+@command
+def augment(
+    context: typer.Context,
+    document: Annotated[str, typer.Argument(help="PDF, or documents/ID.")],
+    level: Annotated[str, typer.Option(help="B-T, B-LT or B-LTA; at B-LTA already: renewed.")] = "B-LTA",
+    field: Annotated[str, typer.Option(help="Field of the signature; without it every signature.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; without it FILE-B-LTA.pdf beside a file.", dir_okay=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Raise the level of signatures, wherever they were made; no key is needed."""
+    source = document_or_file(document)
+    target = out or (_free_target(document, level) if isinstance(source, Path) else None)
+    with connect(context) as client:
+        if isinstance(source, Path):
+            with progress_bar(f"Sending {source.name}") as progress:
+                source = client.upload(source, progress=progress).name
+        answer = client.augment(source, level=level, field_name=field)
+        if target is not None:
+            with progress_bar(f"Fetching {target.name}") as progress:
+                client.download(answer.document.name, target, progress=progress)
+    if as_json:
+        shown = {"document": plain(answer.document), "level": level}
+        show_json(shown | ({"file": str(target)} if target else {}))
+        return
+    if target is not None:
+        say(f"{target}: written")
+    say(f"{answer.document.name}, level {level}")
 
 
 def _ask_pin(key: SigningKey) -> str:
@@ -146,12 +178,12 @@ def _sign_with_key(
     return client.sign(source, signing_key.name, **options), signing_key.display_name
 
 
-def _free_target(target: str) -> Path:
+def _free_target(target: str, suffix: str) -> Path:
     """Give the file to write: beside a file, for anything else by its name in this folder."""
     source = Path(target)
     if not source.is_file():
         source = Path("-".join(target.split("/")[1:]) + ".pdf")
-    file = source.with_stem(f"{source.stem}-signed")
+    file = source.with_stem(f"{source.stem}-{suffix}")
     if file.exists():
         raise InvalidArgumentError(
             "FILE_EXISTS", f"{file} exists; name another file with --out.", field="out"

@@ -85,6 +85,10 @@ class _SignatureLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Signat
     """Baseline B-B: the signature alone."""
     SIGNATURE_LEVEL_B_T: _SignatureLevel.ValueType  # 2
     """Baseline B-T: with a time-stamp over the signature."""
+    SIGNATURE_LEVEL_B_LT: _SignatureLevel.ValueType  # 3
+    """Baseline B-LT: with what proves the certificates kept in the document, so that it can be judged offline."""
+    SIGNATURE_LEVEL_B_LTA: _SignatureLevel.ValueType  # 4
+    """Baseline B-LTA: with a time-stamp over all of this, renewed before its algorithms or certificate end."""
 
 class SignatureLevel(_SignatureLevel, metaclass=_SignatureLevelEnumTypeWrapper):
     """How much a signature proves: baseline levels (EN 319 142-1, EN 319 122-1)."""
@@ -95,6 +99,10 @@ SIGNATURE_LEVEL_B_B: SignatureLevel.ValueType  # 1
 """Baseline B-B: the signature alone."""
 SIGNATURE_LEVEL_B_T: SignatureLevel.ValueType  # 2
 """Baseline B-T: with a time-stamp over the signature."""
+SIGNATURE_LEVEL_B_LT: SignatureLevel.ValueType  # 3
+"""Baseline B-LT: with what proves the certificates kept in the document, so that it can be judged offline."""
+SIGNATURE_LEVEL_B_LTA: SignatureLevel.ValueType  # 4
+"""Baseline B-LTA: with a time-stamp over all of this, renewed before its algorithms or certificate end."""
 Global___SignatureLevel: _TypeAlias = SignatureLevel  # noqa: Y015
 
 @_typing.final
@@ -410,3 +418,81 @@ class Signature(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Signature: _TypeAlias = Signature  # noqa: Y015
+
+@_typing.final
+class AugmentSignatureRequest(_message.Message):
+    """Asks for a higher level of signatures that were made before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    FIELD_NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RETURN_CONTENT_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """`documents/{id}`."""
+    content: _builtins.bytes
+    """The document itself, at most 4 MiB."""
+    level: Global___SignatureLevel.ValueType
+    """The level to reach, above SIGNATURE_LEVEL_B_B; unspecified: SIGNATURE_LEVEL_B_LTA. It is never silently
+    lowered. A signature at SIGNATURE_LEVEL_B_LTA is renewed.
+    """
+    field_name: _builtins.str
+    """Name of the signature's field; empty: every signature of the document."""
+    request_id: _builtins.str
+    """Retries with the same id get the first answer, never a second document."""
+    return_content: _builtins.bool
+    """Whether the answer carries the new document inline (up to 4 MiB)."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+        level: Global___SignatureLevel.ValueType = ...,
+        field_name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        return_content: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "field_name", b"field_name", "level", b"level", "request_id", b"request_id", "return_content", b"return_content", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___AugmentSignatureRequest: _TypeAlias = AugmentSignatureRequest  # noqa: Y015
+
+@_typing.final
+class AugmentSignatureResponse(_message.Message):
+    """The document with its signatures raised."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    level: Global___SignatureLevel.ValueType
+    """The level that was reached."""
+    content: _builtins.bytes
+    """The new document's bytes where they were asked for."""
+    @_builtins.property
+    def document(self) -> _documents_pb2.Document:
+        """The new document; it begins with all bytes of the given one."""
+
+    def __init__(
+        self,
+        *,
+        document: _documents_pb2.Document | None = ...,
+        level: Global___SignatureLevel.ValueType = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AugmentSignatureResponse: _TypeAlias = AugmentSignatureResponse  # noqa: Y015

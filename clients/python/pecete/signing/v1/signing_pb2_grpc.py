@@ -50,6 +50,11 @@ class SigningServiceStub(object):
                 request_serializer=pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentRequest.SerializeToString,
                 response_deserializer=pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentResponse.FromString,
                 _registered_method=True)
+        self.AugmentSignature = channel.unary_unary(
+                '/pecete.signing.v1.SigningService/AugmentSignature',
+                request_serializer=pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureRequest.SerializeToString,
+                response_deserializer=pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureResponse.FromString,
+                _registered_method=True)
 
 
 class SigningServiceServicer(object):
@@ -77,6 +82,14 @@ class SigningServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AugmentSignature(self, request, context):
+        """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
+        key is needed. The given bytes stay as they are; the answer is a new document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SigningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +107,11 @@ def add_SigningServiceServicer_to_server(servicer, server):
                     servicer.SignDocument,
                     request_deserializer=pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentRequest.FromString,
                     response_serializer=pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentResponse.SerializeToString,
+            ),
+            'AugmentSignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.AugmentSignature,
+                    request_deserializer=pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureRequest.FromString,
+                    response_serializer=pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +196,33 @@ class SigningService(object):
             '/pecete.signing.v1.SigningService/SignDocument',
             pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentRequest.SerializeToString,
             pecete_dot_signing_dot_v1_dot_signing__pb2.SignDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AugmentSignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pecete.signing.v1.SigningService/AugmentSignature',
+            pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureRequest.SerializeToString,
+            pecete_dot_signing_dot_v1_dot_signing__pb2.AugmentSignatureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,10 @@ class SigningServiceStub:
     """Describes one key."""
     SignDocument: _grpc.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]
     """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+    AugmentSignature: _grpc.UnaryUnaryMultiCallable[_signing_pb2.AugmentSignatureRequest, _signing_pb2.AugmentSignatureResponse]
+    """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
+    key is needed. The given bytes stay as they are; the answer is a new document.
+    """
 
 @_typing.type_check_only
 class SigningServiceAsyncStub(SigningServiceStub):
@@ -51,6 +55,10 @@ class SigningServiceAsyncStub(SigningServiceStub):
     """Describes one key."""
     SignDocument: _aio.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]  # type: ignore[assignment]
     """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+    AugmentSignature: _aio.UnaryUnaryMultiCallable[_signing_pb2.AugmentSignatureRequest, _signing_pb2.AugmentSignatureResponse]  # type: ignore[assignment]
+    """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
+    key is needed. The given bytes stay as they are; the answer is a new document.
+    """
 
 class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     """Lists keys and signs documents with them."""
@@ -78,5 +86,15 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_signing_pb2.SignDocumentResponse, _abc.Awaitable[_signing_pb2.SignDocumentResponse]]:
         """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+
+    @_abc_1.abstractmethod
+    def AugmentSignature(
+        self,
+        request: _signing_pb2.AugmentSignatureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signing_pb2.AugmentSignatureResponse, _abc.Awaitable[_signing_pb2.AugmentSignatureResponse]]:
+        """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
+        key is needed. The given bytes stay as they are; the answer is a new document.
+        """
 
 def add_SigningServiceServicer_to_server(servicer: SigningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,135 @@
+"""What the signatures of a document need to be proven for a long time, and what of it is missing.
+
+A signature and each of its time-stamps need the certificates of a path to a trust anchor and, for each of
+them but the anchor, a CRL or an OCSP response that was fresh when the thing was proven to exist (EN 319 142-1
+§6.3, Table 1, level LT).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path as FilePath
+
+from signer.material import ValidationMaterial
+from signer.validation.certificate_judgement import Use
+from signer.validation.certificates import Certificate, load_certificate
+from signer.validation.engine import fenced, read_document, read_facts
+from signer.validation.facts import CmsFacts, SignatureFacts
+from signer.validation.judgement import Judgement
+from signer.validation.levels import covering, reached
+from signer.validation.path import MAX_LENGTH, is_issued_by
+from signer.validation.policy import ValidationPolicy
+from signer.validation.report import SignatureVerdict
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A certificate (DER) whose issuer, or whose status by `issuer`, is not known.
+
+    common_name: whose certificate it is. issuer: DER, on a path to a trust anchor; None where it is missing.
+    """
+
+    certificate: bytes
+    common_name: str
+    issuer: bytes | None
+
+
+@dataclass(frozen=True)
+class SurveyedSignature:
+    """A signature's verdict, and what it has of a level: `B`, `T`, `LT` or `LTA`."""
+
+    verdict: SignatureVerdict
+    reached: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found: the signatures asked for, the material that proves them, and what of it is missing."""
+
+    signatures: tuple[SurveyedSignature, ...]
+    material: ValidationMaterial
+    gaps: tuple[Gap, ...]
+
+
+def survey(document: FilePath, policy: ValidationPolicy, field: str) -> Survey:
+    """Look at the signature in `field`, or with "" at all signatures, and at the time-stamps around them.
+
+    Raises what `engine.validate` raises.
+    """
+    with fenced():
+        judgement = Judgement(read_facts(read_document(document)), policy)
+        chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
+        signatures = tuple(
+            SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))
+            for item in chosen
+        )
+        surveyor = _Surveyor(judgement)
+        for item, surveyed in zip(chosen, signatures, strict=True):
+            surveyor.look(item.cms, "signature", surveyed.verdict.best_signature_time)
+        for cms, proven in _stamps(judgement, chosen):
+            surveyor.look(cms, "timestamp", proven)
+        return Survey(signatures, surveyor.material, tuple(surveyor.gaps))
+
+
+def _stamps(judgement: Judgement, chosen: list[SignatureFacts]) -> Iterator[tuple[CmsFacts, datetime]]:
+    """Each time-stamp of the signatures with the time at which it is proven to have existed."""
+    for signature in chosen:
+        for stamp in signature.timestamps:
+            yield stamp.cms, judgement.existed(signature)
+    around = {id(stamp): stamp for item in chosen for stamp in covering(item, judgement.facts)}
+    for stamp in around.values():
+        yield stamp.cms, judgement.stamp_existed(stamp)
+
+
+class _Surveyor:
+    """Gathers material and gaps, certificate by certificate."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self._judgement = judgement
+        self.material = ValidationMaterial()
+        self.gaps: dict[Gap, None] = {}
+
+    def look(self, cms: CmsFacts, use: Use, proven: datetime | None) -> None:
+        """Look at the certificate of a signer who is proven to have signed at `proven`."""
+        leaf = load_certificate(cms.signer_certificate) if cms.signer_certificate else None
+        if leaf is None:
+            return  # what has no readable signer has a verdict that says so
+        proven = proven or self._judgement.policy.time
+        _, path = self._judgement.certificates.judge(leaf, use).conclude(proven)
+        if not path:
+            self._miss(self._topmost(leaf), None)
+        self.material += ValidationMaterial(tuple(certificate.der for certificate in path))
+        for certificate, issuer in pairwise(path):
+            self._look_for_status(certificate, issuer, proven)
+
+    def _look_for_status(self, certificate: Certificate, issuer: Certificate, proven: datetime) -> None:
+        said = self._judgement.revocation.about(certificate, issuer)
+        if not said or not said[0].is_fresh(proven, self._judgement.policy.freshness):
+            self._miss(certificate, issuer)
+            return
+        self._take(said[0].source, said[0].der)
+        responder = said[0].issuer
+        if responder != issuer:
+            self.material += ValidationMaterial((responder.der,))
+            for statement in self._judgement.revocation.about(responder, issuer)[:1]:
+                self._take(statement.source, statement.der)
+
+    def _take(self, source: str, der: bytes) -> None:
+        self.material += (
+            ValidationMaterial(crls=(der,)) if source == "CRL" else ValidationMaterial(ocsp_responses=(der,))
+        )
+
+    def _miss(self, certificate: Certificate, issuer: Certificate | None) -> None:
+        gap = Gap(certificate.der, certificate.common_name, issuer.der if issuer else None)
+        self.gaps[gap] = None
+
+    def _topmost(self, certificate: Certificate) -> Certificate:
+        """The last certificate upwards whose issuer is not known."""
+        for _ in range(MAX_LENGTH):
+            issuers = self._judgement.pool.named(certificate.issuer)
+            issuer = next((item for item in issuers if is_issued_by(certificate, item)), certificate)
+            if issuer == certificate:
+                break
+            certificate = issuer
+        return certificate
