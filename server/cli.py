@@ -9,6 +9,7 @@ import typer
 
 from pecete.errors import PeceteError
 from server.command_options import DEFAULT_CONFIGURATION, ConfigurationFile
+from server.keys_command import keys_app
 from server.principals_command import principals_app
 from server.validate_command import validate_command
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(principals_app, name="principals")
+app.add_typer(keys_app, name="keys")
 
 
 @app.command()

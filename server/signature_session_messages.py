@@ -8,7 +8,8 @@ from server.documents import Document
 from server.documents_service import document_message
 from server.signature_sessions import SignatureSession
 from server.signing import SignedDocument, SigningOrder, Visible
-from server.signing_service import algorithm_code, level_code, signature_message
+from server.signing_key_message import algorithm_code
+from server.signing_service import level_code, signature_message
 from server.times import timestamp
 from server.validation_service import report_message
 from signer.pades.summary import DocumentSummary

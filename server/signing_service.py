@@ -20,9 +20,8 @@ from server.documents_service import document_message
 from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
 from server.signing import DocumentSigner, MadeSignature, SigningOrder, Visible
-from server.times import microseconds, timestamp, timestamp_of
-from server.token_registry import RegisteredKey
-from signer.algorithms import SignatureAlgorithm
+from server.signing_key_message import key_message
+from server.times import microseconds, timestamp
 from workflow.journal import Act
 
 _LEVEL_CODES: dict[str, pb.SignatureLevel.ValueType] = {
@@ -61,27 +60,6 @@ def level_name(level: int) -> str:
 def level_code(level: str) -> pb.SignatureLevel.ValueType:
     """Give a level as the wire names it."""
     return _LEVEL_CODES[level]
-
-
-def algorithm_code(algorithm: SignatureAlgorithm) -> pb.SignatureAlgorithm.ValueType:
-    """Give a signature algorithm as the wire names it."""
-    return pb.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}".upper())
-
-
-def key_message(key: RegisteredKey) -> pb.SigningKey:
-    """Give a key as its message."""
-    return pb.SigningKey(
-        name=key.name,
-        display_name=key.info.common_name,
-        certificate=key.info.certificate,
-        chain=key.info.chain,
-        algorithm=algorithm_code(key.info.algorithm),
-        key_bits=key.info.key_bits,
-        not_before_time=timestamp_of(key.info.not_before),
-        not_after_time=timestamp_of(key.info.not_after),
-        token=key.token.name,
-        pin_required=key.token.pin is None,
-    )
 
 
 def signature_message(made: MadeSignature) -> pb.Signature:
@@ -123,13 +101,16 @@ class SigningService(rpc.SigningServiceServicer):
         size = page_size(request.page_size)
         page = rest[:size]
         more = page[-1].name if len(rest) > size else ""
-        return pb.ListSigningKeysResponse(signing_keys=map(key_message, page), next_page_token=more)
+        now = self._clock()
+        messages = [key_message(key, now) for key in page]
+        return pb.ListSigningKeysResponse(signing_keys=messages, next_page_token=more)
 
     async def GetSigningKey(
         self, request: pb.GetSigningKeyRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.SigningKey:
         """Describe one key."""
-        return key_message(await self._signer.tokens.find(request.name, caller().principal))
+        key = await self._signer.tokens.describe(request.name, caller().principal)
+        return key_message(key, self._clock())
 
     async def SignDocument(
         self, request: pb.SignDocumentRequest, context: grpc.aio.ServicerContext[object, object]

@@ -26,10 +26,11 @@ LEAST_AGE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RegisteredKey:
-    """A key, and the configured token that holds it."""
+    """A key, and the configured token that holds it; fault: why the token cannot be used, where known."""
 
     info: SigningKeyInfo
     token: TokenSettings
+    fault: PeceteError | None = None
 
     @property
     def name(self) -> str:
@@ -37,28 +38,46 @@ class RegisteredKey:
         return f"signingKeys/{self.info.id}"
 
 
+def token_configuration(settings: TokenSettings, pin: str | None) -> TokenConfiguration:
+    """Give what opens a configured token with this PIN."""
+    return TokenConfiguration(
+        name=settings.name,
+        module=str(settings.module),
+        token_label=settings.token_label,
+        pin=pin,
+        rsa_scheme=settings.rsa_scheme,
+    )
+
+
 class Token:
     """One configured token with its worker processes."""
 
     def __init__(self, settings: TokenSettings) -> None:
         self.settings = settings
-        configuration = TokenConfiguration(
-            name=settings.name,
-            module=str(settings.module),
-            token_label=settings.token_label,
-            pin=settings.pin.read() if settings.pin else None,
-            rsa_scheme=settings.rsa_scheme,
-        )
+        configuration = token_configuration(settings, settings.pin.read() if settings.pin else None)
         # Each call's login rewrites the state of some tokens (SoftHSM's files), which other processes read.
         workers = settings.workers if settings.pin else 1
         self.pool = WorkerPool(workers, token_worker.open_token, (configuration, PinGuard()))
+        self._fault: PeceteError | None = None
         self._keys: list[SigningKeyInfo] = []
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
     async def check(self) -> None:
-        """Look whether the token answers. Raises its fault."""
-        await self.pool.run(token_worker.probe)
+        """Look whether the token answers and takes its configured PIN. Raises its fault."""
+        try:
+            await self.pool.run(token_worker.probe)
+        except PeceteError as error:
+            self._fault = error
+            raise
+        self._fault = None
+
+    async def last_seen_keys(self) -> tuple[list[SigningKeyInfo], PeceteError | None]:
+        """Give the keys as they were last seen, and what was found wrong with the token at the last look."""
+        try:
+            return await self.keys(), self._fault
+        except PeceteError as error:
+            return self._keys, error
 
     async def keys(self, maximum_age: float = REFRESH_SECONDS) -> list[SigningKeyInfo]:
         """Give the token's keys, read again when the list is older than so many seconds.
@@ -80,16 +99,22 @@ class TokenRegistry:
         self.tokens = {token.name: Token(token) for token in settings}
 
     async def list_keys(self, principal: str) -> list[RegisteredKey]:
-        """Give the keys that this caller may use, ordered by name; a token that is away offers none."""
+        """Give the keys that this caller may use, ordered by name, also those of a token that went away."""
         found: list[RegisteredKey] = []
         for token in self.tokens.values():
             if principal in token.settings.allowed:
-                try:
-                    keys = await token.keys()
-                except PeceteError:
-                    continue
-                found += [RegisteredKey(info, token.settings) for info in keys if info.purpose == "signature"]
+                keys, fault = await token.last_seen_keys()
+                found += [
+                    RegisteredKey(info, token.settings, fault) for info in keys if info.purpose == "signature"
+                ]
         return sorted(found, key=lambda key: key.name)
+
+    async def describe(self, name: str, principal: str) -> RegisteredKey:
+        """Give a key that this caller may use, also one whose token went away. Raises as `find`."""
+        for key in await self.list_keys(principal):
+            if key.name == name:
+                return key
+        return await self.find(name, principal)
 
     async def find(self, name: str, principal: str) -> RegisteredKey:
         """Give a key that this caller may use.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +19,8 @@ AUTHORITY_LIFE = timedelta(days=365 * 30)
 HOLDER_LIFE = timedelta(days=365 * 25)
 
 ORGANISATION = "Primăria Comunei Lunca Teilor (TEST)"
+
+_QC_STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
 
 HolderKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
@@ -83,6 +85,27 @@ class TestPki:
         """Issue a certificate for signatures or seals: critical key usage nonRepudiation alone."""
         builder = self._holder_builder(holder.subject(), public_key, life)
         builder = builder.add_extension(_key_usage(content_commitment=True), critical=True)
+        return builder.sign(self._intermediate_key, hashes.SHA384())
+
+    def issue_requested(
+        self,
+        request: x509.CertificateSigningRequest,
+        *,
+        life: timedelta = HOLDER_LIFE,
+        statements: bytes = b"",
+    ) -> x509.Certificate:
+        """Issue what a request asks for: its subject, its key, and its extensions.
+
+        statements: QCStatements (DER) to declare.
+        """
+        public_key = cast("HolderKey", request.public_key())
+        builder = self._holder_builder(request.subject, public_key, life)
+        for extension in request.extensions:
+            builder = builder.add_extension(extension.value, critical=extension.critical)
+        if statements:
+            builder = builder.add_extension(
+                x509.UnrecognizedExtension(_QC_STATEMENTS, statements), critical=False
+            )
         return builder.sign(self._intermediate_key, hashes.SHA384())
 
     def issue_timestamping(

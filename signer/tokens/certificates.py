@@ -52,24 +52,25 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else ""
 
 
-def _issuers(
-    certificate: x509.Certificate, authorities: list[x509.Certificate]
-) -> Iterator[x509.Certificate]:
-    current = certificate
-    while issuer := next((each for each in authorities if _has_issued(each, current)), None):
-        authorities.remove(issuer)
-        if issuer.subject == issuer.issuer:
-            return
-        yield issuer
-        current = issuer
-
-
-def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+def has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Say whether an issuer's name and signature are the certificate's."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def _issuers(
+    certificate: x509.Certificate, authorities: list[x509.Certificate]
+) -> Iterator[x509.Certificate]:
+    current = certificate
+    while issuer := next((each for each in authorities if has_issued(each, current)), None):
+        authorities.remove(issuer)
+        if issuer.subject == issuer.issuer:
+            return
+        yield issuer
+        current = issuer
 
 
 def _is_for_timestamps(certificate: x509.Certificate) -> bool:

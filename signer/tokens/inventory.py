@@ -91,7 +91,7 @@ def read_inventory(
         if public_keys.get(each.key_id, public_key) != public_key:
             _LOGGER.warning("a certificate is not of the key stored with it and is not listed")
             continue
-        algorithm = _algorithm(each.certificate, offered, rsa_scheme)
+        algorithm = signing_algorithm(each.certificate, offered, rsa_scheme)
         if algorithm is None:
             _LOGGER.warning("a certificate's key is of a kind that is not supported and is not listed")
             continue
@@ -113,14 +113,21 @@ def read_inventory(
     return entries
 
 
-def _algorithm(
+def signing_algorithm(
     certificate: x509.Certificate, offered: Collection[Mechanism], rsa_scheme: RsaScheme | None
 ) -> SignatureAlgorithm | None:
-    public_key = certificate.public_key()
+    """Say what a certificate's key signs with in a token of these mechanisms; None: of no known kind."""
+    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        rsa_scheme = "pss"
+    return key_algorithm(certificate.public_key(), offered, rsa_scheme)
+
+
+def key_algorithm(
+    public_key: PublicKeyTypes, offered: Collection[Mechanism], rsa_scheme: RsaScheme | None
+) -> SignatureAlgorithm | None:
+    """Say what a key signs with whose certificate does not bind it to RSASSA-PSS; None as above."""
     try:
-        if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-            prefer_pss = True
-        elif rsa_scheme is not None:
+        if rsa_scheme is not None:
             prefer_pss = rsa_scheme == "pss"
         else:
             prefer_pss = key_bits(public_key) >= LEAST_BITS_FOR_PSS and is_offered(_RSA_PSS, offered)

@@ -91,16 +91,41 @@ class LoadedKey:
 
 
 def load_key(session: pkcs11.Session, entry: InventoryEntry, operation: TokenOperation) -> LoadedKey:
-    """Find an entry's private key by its CKA_ID in a logged-in session.
+    """Find an entry's private key in a logged-in session. Raises as `find_private_key`."""
+    return load_bare_key(session, entry.key_id, entry.public_key, entry.info.algorithm, operation)
+
+
+def load_bare_key(
+    session: pkcs11.Session,
+    key_id: bytes,
+    public_key: PublicKeyTypes,
+    algorithm: SignatureAlgorithm,
+    operation: TokenOperation,
+) -> LoadedKey:
+    """Find a private key that may have no certificate yet. Raises as `find_private_key`."""
+    private_key = find_private_key(session, key_id)
+    return LoadedKey(private_key, operation, algorithm, public_key, _asks_each_time(private_key))
+
+
+def find_private_key(session: pkcs11.Session, key_id: bytes) -> pkcs11.SignMixin:
+    """Find a private key by its CKA_ID in a logged-in session.
 
     Raises PKCS11Error, of it NoSuchKey when no key of that id can sign.
     """
-    template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: entry.key_id}
+    template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key_id}
     for private_key in list(session.get_objects(template)):
         if isinstance(private_key, pkcs11.SignMixin):
-            asks_each_time = _asks_each_time(private_key)
-            return LoadedKey(private_key, operation, entry.info.algorithm, entry.public_key, asks_each_time)
+            return private_key
     raise pkcs11.NoSuchKey
+
+
+def holds_private_key(session: pkcs11.Session, key_id: bytes) -> bool:
+    """Say whether a logged-in session sees a private key of this CKA_ID. Raises PKCS11Error."""
+    try:
+        find_private_key(session, key_id)
+    except pkcs11.NoSuchKey:
+        return False
+    return True
 
 
 def _asks_each_time(private_key: pkcs11.SignMixin) -> bool:

@@ -31,6 +31,15 @@ class StoredCertificate:
     label: str
 
 
+@dataclass(frozen=True)
+class StoredPublicKey:
+    """A public key in a token, its CKA_ID and its label."""
+
+    public_key: SigningPublicKey
+    key_id: bytes
+    label: str
+
+
 def stored_certificates(session: pkcs11.Session) -> Iterator[StoredCertificate]:
     """Give a token's certificates; one that cannot be read is passed over. Raises PKCS11Error."""
     for stored in list(session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE})):
@@ -47,15 +56,19 @@ def stored_certificates(session: pkcs11.Session) -> Iterator[StoredCertificate]:
         yield StoredCertificate(certificate, der, _attribute(stored, Attribute.ID), clean_text(label))
 
 
-def stored_public_keys(session: pkcs11.Session) -> dict[bytes, SigningPublicKey]:
-    """Give the public keys that a token shows, by CKA_ID, without unreadable ones. Raises PKCS11Error."""
-    found = {}
+def stored_keys(session: pkcs11.Session) -> Iterator[StoredPublicKey]:
+    """Give the public keys that a token shows, without unreadable ones. Raises PKCS11Error."""
     for stored in list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY})):
         key_id = _attribute(stored, Attribute.ID)
         public_key = public_key_of(stored)
         if key_id and public_key:
-            found[key_id] = public_key
-    return found
+            label = _attribute(stored, Attribute.LABEL).decode("utf-8", "replace")
+            yield StoredPublicKey(public_key, key_id, clean_text(label))
+
+
+def stored_public_keys(session: pkcs11.Session) -> dict[bytes, SigningPublicKey]:
+    """Give the public keys that a token shows, by CKA_ID. Raises PKCS11Error."""
+    return {each.key_id: each.public_key for each in stored_keys(session)}
 
 
 def public_key_of(stored: pkcs11.Object) -> SigningPublicKey | None:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, CertificateType, KeyType, MechanismFlag, ObjectClass, TokenFlag
 from pkcs11.util.ec import encode_named_curve_parameters
 
-from pecete.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
-from signer.tokens.certificates import common_name
+from pecete.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from signer.tokens.certificates import SigningKeyPurpose, common_name
 from signer.tokens.configuration import TokenConfiguration
-from signer.tokens.faults import login_error, pin_flags, typed_faults
+from signer.tokens.faults import login_error, pin_flags, pin_locked, typed_faults
+from signer.tokens.import_check import certificate_key_not_in_token
+from signer.tokens.key import holds_private_key, load_bare_key
+from signer.tokens.mechanisms import negotiate
 from signer.tokens.module import load
 from signer.tokens.objects import clean_text, public_key_of, stored_certificates, stored_public_keys
+from signer.tokens.request import certification_request, request_algorithm
 from signer.tokens.session import find_token
 
 KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"]
@@ -66,10 +70,12 @@ def initialise_token(module_path: str, label: str, so_pin: str, pin: str) -> Non
 
 
 class TokenWriter:
-    """A token that is open for writing."""
+    """A token that is open for writing. Remembers what it makes, so that it can be undone."""
 
-    def __init__(self, session: pkcs11.Session) -> None:
+    def __init__(self, session: pkcs11.Session, configuration: TokenConfiguration) -> None:
         self._session = session
+        self._configuration = configuration
+        self._made: list[pkcs11.Object] = []
 
     def generate_key(self, kind: KeyKind, label: str) -> GeneratedKey:
         """Make a key in the token that signs and can never be read out.
@@ -83,7 +89,7 @@ class TokenWriter:
                 maker = self._session.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair
             else:
                 maker = partial(self._session.generate_keypair, KeyType.RSA, int(kind.removeprefix("rsa")))
-            public, _ = maker(
+            public, private = maker(
                 id=key_id,
                 label=label,
                 store=True,
@@ -91,10 +97,31 @@ class TokenWriter:
                 public_template=_PUBLIC,
                 private_template=_PRIVATE,
             )
+            self._made += [public, private]
             public_key = public_key_of(public)
+            # Some tokens take the template and do as they like.
+            if private[Attribute.EXTRACTABLE] or not private[Attribute.SENSITIVE]:
+                raise UnavailableError("TOKEN_FAULT", "The token made a key that could be read out.")
         if public_key is None:
             raise UnavailableError("TOKEN_FAULT", "The token does not show the public key that it made.")
         return GeneratedKey(key_id, public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    def request_certificate(self, key_id: bytes, subject: x509.Name, purpose: SigningKeyPurpose) -> bytes:
+        """Make a certification request (DER) for a key of the token, signed by it.
+
+        Raises NotFoundError TOKEN_KEY_NOT_FOUND, FailedPreconditionError TOKEN_MECHANISM_MISSING or of the
+        PIN, UnavailableError TOKEN_NOT_PRESENT, TOKEN_SIGNATURE_WRONG or TOKEN_FAULT.
+        """
+        with typed_faults():
+            public_key = stored_public_keys(self._session).get(key_id)
+            if public_key is None:
+                raise NotFoundError("TOKEN_KEY_NOT_FOUND", "The token shows no such key.", field="key")
+            offered = self._session.token.slot.get_mechanisms()
+            algorithm = request_algorithm(public_key, offered, self._configuration.rsa_scheme)
+            operation = negotiate(algorithm, offered)
+            key = load_bare_key(self._session, key_id, public_key, algorithm, operation)
+            sign = partial(key.sign, pin=self._configuration.pin)
+            return certification_request(subject, public_key, purpose, algorithm, sign)
 
     def import_certificate(self, certificate: bytes, chain: Iterable[bytes] = ()) -> None:
         """Store a certificate (DER) beside its key, and its issuers' where they are not there yet.
@@ -105,21 +132,23 @@ class TokenWriter:
             public_key = x509.load_der_x509_certificate(certificate).public_key()
             keys = stored_public_keys(self._session)
             key_id = next((each for each, stored in keys.items() if stored == public_key), None)
-            if key_id is None:
-                raise FailedPreconditionError(
-                    "CERTIFICATE_KEY_NOT_IN_TOKEN",
-                    "The token holds no key of this certificate.",
-                    field="certificate",
-                )
+            if key_id is None or not holds_private_key(self._session, key_id):
+                raise certificate_key_not_in_token()
             present = {each.der for each in stored_certificates(self._session)}
             self._store(certificate, key_id)
             for issuer in chain:
                 if issuer not in present:
                     self._store(issuer, b"")
 
+    def undo(self) -> None:
+        """Destroy what was made, as far as the token lets."""
+        while self._made:
+            with suppress(pkcs11.PKCS11Error):
+                self._made.pop().destroy()
+
     def _store(self, der: bytes, key_id: bytes) -> None:
         certificate = x509.load_der_x509_certificate(der)
-        self._session.create_object(
+        made = self._session.create_object(
             {
                 Attribute.CLASS: ObjectClass.CERTIFICATE,
                 Attribute.CERTIFICATE_TYPE: CertificateType.X_509,
@@ -133,20 +162,24 @@ class TokenWriter:
                 Attribute.LABEL: common_name(certificate),
             }
         )
+        self._made.append(made)
 
 
 @contextmanager
 def writable_token(configuration: TokenConfiguration) -> Iterator[TokenWriter]:
     """Open a token with its configured PIN for writing, and log out at the end of the block.
 
-    Raises UnavailableError TOKEN_NOT_PRESENT, TOKEN_FAULT or TOKEN_MODULE_NOT_LOADED, FailedPreconditionError
-    TOKEN_AMBIGUOUS or of the PIN, InvalidArgumentError PIN_REQUIRED.
+    What was made in a block that raises is destroyed again. Raises UnavailableError TOKEN_NOT_PRESENT,
+    TOKEN_FAULT or TOKEN_MODULE_NOT_LOADED, FailedPreconditionError TOKEN_AMBIGUOUS or of the PIN,
+    InvalidArgumentError PIN_REQUIRED.
     """
     if not configuration.pin:
         raise InvalidArgumentError("PIN_REQUIRED", "A token is written to with its PIN.", field="pin")
     with typed_faults():
         module = load(configuration.module)
         token = find_token(module, configuration)
+        if pin_flags(token) & TokenFlag.USER_PIN_LOCKED:
+            raise pin_locked()
         try:
             session = token.open(rw=True, user_pin=configuration.pin)
         except pkcs11.PKCS11Error as error:
@@ -155,8 +188,12 @@ def writable_token(configuration: TokenConfiguration) -> Iterator[TokenWriter]:
             if refusal is None:
                 raise
             raise refusal from error
+    writer = TokenWriter(session, configuration)
     try:
-        yield TokenWriter(session)
+        yield writer
+    except BaseException:
+        writer.undo()
+        raise
     finally:
         with typed_faults():
             session.close()

@@ -18,11 +18,14 @@ from pecete.commands import documents, records, signing, status, validation
 from pecete.documents.v1.documents_pb2 import Document
 from pecete.errors import FailedPreconditionError, PeceteError
 from pecete.signing.v1.signing_pb2 import (
+    QC_TYPE_ESEAL,
     SIGNATURE_ALGORITHM_ECDSA_SHA256,
     AugmentSignatureResponse,
+    QcStatements,
     Signature,
     SignDocumentResponse,
     SigningKey,
+    SigningKeyNotice,
 )
 from pecete.validation.v1.validation_pb2 import (
     INDICATION_TOTAL_FAILED,
@@ -251,13 +254,38 @@ def test_a_missing_file_is_wrong_usage(client: Recorder, run: Run, tmp_path: Pat
     assert client.calls == []
 
 
-def test_keys_are_listed(client: Recorder, run: Run) -> None:
+def test_keys_are_listed(client: Recorder, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
     assert "abc100000000" in (shown := run("keys").stdout)
     assert "ECDSA_SHA256" in shown and "Ion Dobre" in shown
+    assert "not qualified" in shown
     assert [key["display_name"] for key in json.loads(run("keys", "--json").stdout)["signing_keys"]] == [
         "Ana Pop",
         "Ion Dobre",
     ]
+
+
+def test_keys_are_shown_with_what_they_declare_and_what_is_wrong(
+    client: Recorder, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = SigningKey(name="signingKeys/ee", token="hsm", token_fault="TOKEN_NOT_PRESENT", days_left=-3)  # noqa: S106
+    key.qc_statements.CopyFrom(
+        QcStatements(compliance=True, sscd=True, types=[QC_TYPE_ESEAL], legislation_countries=["CH"])
+    )
+    for reason, severity in (
+        ("CERTIFICATE_EXPIRED", SigningKeyNotice.SEVERITY_REFUSAL),
+        ("ALGORITHM_ENDS", SigningKeyNotice.SEVERITY_WARNING),
+    ):
+        key.notices.add(reason=reason, message=f"About {reason}.", severity=severity)
+    monkeypatch.setattr(client, "_list_signing_keys", lambda: iter([key]))
+    monkeypatch.setenv("COLUMNS", "150")
+    shown = run("keys").stdout
+    assert "-3" in shown and "qualified eseal QSCD CH" in shown and "hsm: TOKEN_NOT_PRESENT" in shown
+    assert "ee: refused: About CERTIFICATE_EXPIRED." in shown.splitlines()
+    assert "ee: warning: About ALGORITHM_ENDS." in shown.splitlines()
+    (listed,) = json.loads(run("keys", "--json").stdout)["signing_keys"]
+    assert listed["qc_statements"]["types"] == ["QC_TYPE_ESEAL"]
+    assert listed["notices"][0]["severity"] == "SEVERITY_REFUSAL"
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,12 @@ from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from pecete.session_calls import PreparationOptions
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
+    QcStatements,
+    QcType,
     SignatureAlgorithm,
     SignDocumentResponse,
     SigningKey,
+    SigningKeyNotice,
     VisibleSignature,
 )
 
@@ -40,18 +43,39 @@ def keys(context: typer.Context, as_json: Json = False) -> None:
     if not found:
         say("You may sign with no key: no token that answers names you in its `allowed`.")
         return
-    show_table(("KEY", "OWNER", "ALGORITHM", "VALID UNTIL", "TOKEN", "PIN"), [_row(key) for key in found])
+    columns = ("KEY", "OWNER", "ALGORITHM", "VALID UNTIL", "DAYS", "DECLARED", "TOKEN", "PIN")
+    show_table(columns, [_row(key) for key in found])
+    for key in found:
+        for notice in key.notices:
+            word = "refused" if notice.severity == SigningKeyNotice.SEVERITY_REFUSAL else "warning"
+            say(f"{_short(key)}: {word}: {notice.message}")
 
 
 def _row(key: SigningKey) -> tuple[str, ...]:
     return (
-        key.name.removeprefix(_COLLECTION)[:_SHORT],
+        _short(key),
         key.display_name,
         SignatureAlgorithm.Name(key.algorithm).removeprefix("SIGNATURE_ALGORITHM_"),
         moment(key.not_after_time).partition(" ")[0],
-        key.token,
+        str(key.days_left),
+        _declared(key.qc_statements),
+        f"{key.token}: {key.token_fault}" if key.token_fault else key.token,
         "asked" if key.pin_required else "not asked",
     )
+
+
+def _short(key: SigningKey) -> str:
+    return key.name.removeprefix(_COLLECTION)[:_SHORT]
+
+
+def _declared(statements: QcStatements) -> str:
+    """Give what a certificate says of its qualification, as its issuer claims it."""
+    if not statements.compliance:
+        return "not qualified"
+    types = [QcType.Name(each).removeprefix("QC_TYPE_").lower() for each in statements.types]
+    device = ["QSCD"] if statements.sscd else []
+    law = [",".join(statements.legislation_countries)] if statements.legislation_countries else []
+    return " ".join(["qualified", *types, *device, *law])
 
 
 @command

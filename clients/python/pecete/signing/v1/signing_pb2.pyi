@@ -21,6 +21,62 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _QcType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QcTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QcType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QC_TYPE_UNSPECIFIED: _QcType.ValueType  # 0
+    """Not stated."""
+    QC_TYPE_ESIGN: _QcType.ValueType  # 1
+    """Electronic signatures."""
+    QC_TYPE_ESEAL: _QcType.ValueType  # 2
+    """Electronic seals."""
+    QC_TYPE_WEB: _QcType.ValueType  # 3
+    """Web site authentication."""
+
+class QcType(_QcType, metaclass=_QcTypeEnumTypeWrapper):
+    """What a certificate is qualified for (ETSI EN 319 412-5 §4.2.3)."""
+
+QC_TYPE_UNSPECIFIED: QcType.ValueType  # 0
+"""Not stated."""
+QC_TYPE_ESIGN: QcType.ValueType  # 1
+"""Electronic signatures."""
+QC_TYPE_ESEAL: QcType.ValueType  # 2
+"""Electronic seals."""
+QC_TYPE_WEB: QcType.ValueType  # 3
+"""Web site authentication."""
+Global___QcType: _TypeAlias = QcType  # noqa: Y015
+
+class _TokenState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TokenStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOKEN_STATE_UNSPECIFIED: _TokenState.ValueType  # 0
+    """Not known."""
+    TOKEN_STATE_READY: _TokenState.ValueType  # 1
+    """It answers."""
+    TOKEN_STATE_UNAVAILABLE: _TokenState.ValueType  # 2
+    """It does not answer, or is not there; the key is as it was last seen."""
+    TOKEN_STATE_PIN_REFUSED: _TokenState.ValueType  # 3
+    """It answers but does not let the service in: its PIN is locked, not set, or not the configured one."""
+
+class TokenState(_TokenState, metaclass=_TokenStateEnumTypeWrapper):
+    """How a token is."""
+
+TOKEN_STATE_UNSPECIFIED: TokenState.ValueType  # 0
+"""Not known."""
+TOKEN_STATE_READY: TokenState.ValueType  # 1
+"""It answers."""
+TOKEN_STATE_UNAVAILABLE: TokenState.ValueType  # 2
+"""It does not answer, or is not there; the key is as it was last seen."""
+TOKEN_STATE_PIN_REFUSED: TokenState.ValueType  # 3
+"""It answers but does not let the service in: its PIN is locked, not set, or not the configured one."""
+Global___TokenState: _TypeAlias = TokenState  # noqa: Y015
+
 class _SignatureAlgorithm:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -121,6 +177,11 @@ class SigningKey(_message.Message):
     NOT_AFTER_TIME_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     PIN_REQUIRED_FIELD_NUMBER: _builtins.int
+    DAYS_LEFT_FIELD_NUMBER: _builtins.int
+    QC_STATEMENTS_FIELD_NUMBER: _builtins.int
+    TOKEN_STATE_FIELD_NUMBER: _builtins.int
+    TOKEN_FAULT_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `signingKeys/{SHA-256 of the certificate in hex}`."""
     display_name: _builtins.str
@@ -135,6 +196,12 @@ class SigningKey(_message.Message):
     """The configured token that holds the key."""
     pin_required: _builtins.bool
     """Whether each call must bring the token's PIN."""
+    days_left: _builtins.int
+    """Whole days until the certificate expires; negative: since it has expired."""
+    token_state: Global___TokenState.ValueType
+    """Whether the token can be used now, as far as is known."""
+    token_fault: _builtins.str
+    """Why it cannot, as the reason of an error, such as `TOKEN_NOT_PRESENT`; empty while it can."""
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Issuing certificates found beside it, DER, nearest first."""
@@ -146,6 +213,14 @@ class SigningKey(_message.Message):
     @_builtins.property
     def not_after_time(self) -> _timestamp_pb2.Timestamp:
         """End of the certificate's validity."""
+
+    @_builtins.property
+    def qc_statements(self) -> Global___QcStatements:
+        """What the certificate declares of itself. A claim of its issuer, not checked with a trusted list."""
+
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___SigningKeyNotice]:
+        """What is or will be wrong with the key, its certificate or its algorithm, the gravest first."""
 
     def __init__(
         self,
@@ -160,14 +235,118 @@ class SigningKey(_message.Message):
         not_after_time: _timestamp_pb2.Timestamp | None = ...,
         token: _builtins.str = ...,
         pin_required: _builtins.bool = ...,
+        days_left: _builtins.int = ...,
+        qc_statements: Global___QcStatements | None = ...,
+        token_state: Global___TokenState.ValueType = ...,
+        token_fault: _builtins.str = ...,
+        notices: _abc.Iterable[Global___SigningKeyNotice] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["not_after_time", b"not_after_time", "not_before_time", b"not_before_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "qc_statements", b"qc_statements"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "chain", b"chain", "display_name", b"display_name", "key_bits", b"key_bits", "name", b"name", "not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "pin_required", b"pin_required", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "chain", b"chain", "days_left", b"days_left", "display_name", b"display_name", "key_bits", b"key_bits", "name", b"name", "not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "notices", b"notices", "pin_required", b"pin_required", "qc_statements", b"qc_statements", "token", b"token", "token_fault", b"token_fault", "token_state", b"token_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SigningKey: _TypeAlias = SigningKey  # noqa: Y015
+
+@_typing.final
+class QcStatements(_message.Message):
+    """Qualified certificate statements (ETSI EN 319 412-5)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPLIANCE_FIELD_NUMBER: _builtins.int
+    SSCD_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    LEGISLATION_COUNTRIES_FIELD_NUMBER: _builtins.int
+    compliance: _builtins.bool
+    """QcCompliance: the certificate claims to be qualified under the law of the EU (§4.2.1), or of
+    `legislation_countries` where there are any.
+    """
+    sscd: _builtins.bool
+    """QcSSCD: the private key is in a qualified signature or seal creation device (§4.2.2)."""
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[Global___QcType.ValueType]:
+        """QcType: what the certificate claims to be qualified for (§4.2.3); empty: not stated."""
+
+    @_builtins.property
+    def legislation_countries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """QcCClegislation: countries (ISO 3166-1 alpha-2) under whose law it is qualified (§4.2.4); empty: the EU's."""
+
+    def __init__(
+        self,
+        *,
+        compliance: _builtins.bool = ...,
+        sscd: _builtins.bool = ...,
+        types: _abc.Iterable[Global___QcType.ValueType] | None = ...,
+        legislation_countries: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compliance", b"compliance", "legislation_countries", b"legislation_countries", "sscd", b"sscd", "types", b"types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QcStatements: _TypeAlias = QcStatements  # noqa: Y015
+
+@_typing.final
+class SigningKeyNotice(_message.Message):
+    """Something of which a key's owner should know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Severity:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SigningKeyNotice._Severity.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SEVERITY_UNSPECIFIED: SigningKeyNotice._Severity.ValueType  # 0
+        """Not stated."""
+        SEVERITY_WARNING: SigningKeyNotice._Severity.ValueType  # 1
+        """The key signs, and something is coming or doubtful."""
+        SEVERITY_REFUSAL: SigningKeyNotice._Severity.ValueType  # 2
+        """The service refuses to sign with the key."""
+
+    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+        """How grave a notice is."""
+
+    SEVERITY_UNSPECIFIED: SigningKeyNotice.Severity.ValueType  # 0
+    """Not stated."""
+    SEVERITY_WARNING: SigningKeyNotice.Severity.ValueType  # 1
+    """The key signs, and something is coming or doubtful."""
+    SEVERITY_REFUSAL: SigningKeyNotice.Severity.ValueType  # 2
+    """The service refuses to sign with the key."""
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Which notice it is, in UPPER_SNAKE and stable, such as `ALGORITHM_ENDS`."""
+    message: _builtins.str
+    """One sentence for people."""
+    severity: Global___SigningKeyNotice.Severity.ValueType
+    """How grave it is now."""
+    @_builtins.property
+    def effective_time(self) -> _timestamp_pb2.Timestamp:
+        """The day that it is about, such as the end of the algorithm; unset: there is none."""
+
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        severity: Global___SigningKeyNotice.Severity.ValueType = ...,
+        effective_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_time", b"effective_time", "message", b"message", "reason", b"reason", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SigningKeyNotice: _TypeAlias = SigningKeyNotice  # noqa: Y015
 
 @_typing.final
 class ListSigningKeysRequest(_message.Message):
