@@ -81,6 +81,8 @@ def make_hall(folder: Path, desk: Desk, *, database_url: str = "") -> Trial:
     trial = make_trial(folder / "hall", Settings(plans=SEAL_ALONE, database_url=database_url))
     text = trial.configuration.read_text(encoding="utf-8")
     text = text.replace("trust = [", f'trust = ["{desk.tokens.root}", ')
+    lists = ", ".join(f'"{path}"' for path in desk.tokens.revocation_lists)
+    text = text.replace("crl = [", f"crl = [{lists}, ")
     trial.configuration.write_text(text, encoding="utf-8")
     database = Database(load(trial.configuration, trial.environment).database_url())
     journal, act, tokens = Journal(utc_now), Act("pecete/trial", "", microseconds(utc_now())), {}

@@ -189,9 +189,9 @@ def test_openssl_verifies_a_request(hall: Trial, tmp_path: Path, kind: str) -> N
 
 
 @pytest.mark.parametrize("number", ["PNORO-1960101000000", "1960101000000", "tinro-1", "IDCRO-AB123456"])
-def test_a_personal_number_is_not_taken_from_the_command_line(number: str) -> None:
+def test_a_personal_number_is_not_taken_from_the_command_line(hall: Trial, number: str) -> None:
     arguments = ["--token", SEAL, "--key", "00", "--common-name", "x", "--serial-number", number]
-    result = CliRunner().invoke(keys_app, ["request", *arguments])
+    result = CliRunner().invoke(keys_app, ["request", *arguments, "--config", str(hall.configuration)])
     assert isinstance(result.exception, InvalidArgumentError)
     assert result.exception.reason == "SERIAL_NUMBER_PERSONAL"
     assert number not in str(result.exception)
