@@ -6,7 +6,6 @@ and `assemble` gives the finished ContentInfo. What is the same for each signatu
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pecete.errors import InvalidArgumentError
 from signer import algorithms
 from signer.algorithms import DigestName, SignatureAlgorithm
+from signer.der import INTEGER, OCTET_STRING, SEQUENCE, SET, NotDerError, single, tlv
 
-_INTEGER, _OCTET_STRING, _SEQUENCE, _SET = 0x02, 0x04, 0x30, 0x31
-_VERSION_1 = b"\x02\x01\x01"
+VERSION_1 = b"\x02\x01\x01"
 
-_ID_DATA = bytes.fromhex("06092a864886f70d010701")
-_ID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+ID_DATA = bytes.fromhex("06092a864886f70d010701")
+ID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _ID_CONTENT_TYPE = bytes.fromhex("06092a864886f70d010903")
 _ID_MESSAGE_DIGEST = bytes.fromhex("06092a864886f70d010904")
 _ID_CMS_ALGORITHM_PROTECTION = bytes.fromhex("06092a864886f70d010934")
@@ -61,7 +60,7 @@ def cms_constants(
     """Prepare what signatures of the key of `certificate` (DER) have in common.
 
     `chain` certificates go into `SignedData.certificates` beside it. The constant signed attributes are
-    content-type, signing-certificate-v2 without issuerSerial (RFC 5035 §3, EN 319 122-1 §5.2.2.3) and
+    signing-certificate-v2 without issuerSerial (RFC 5035 §3, EN 319 122-1 §5.2.2.3) and
     CMSAlgorithmProtection (RFC 6211). Raises InvalidArgumentError CERTIFICATE_MALFORMED or
     KEY_TYPE_NOT_SUPPORTED.
     """
@@ -69,31 +68,40 @@ def cms_constants(
     signature_algorithm = algorithms.signature_identifier(algorithm)
     # SHA-256 is the DEFAULT of ESSCertIDv2.hashAlgorithm, and DER omits defaults.
     certificate_hash = b"" if algorithm.digest == "sha256" else digest_algorithm
-    certificate_hash += _tlv(_OCTET_STRING, hashlib.new(algorithm.digest, certificate).digest())
-    signing_certificate = _tlv(_SEQUENCE, _tlv(_SEQUENCE, _tlv(_SEQUENCE, certificate_hash)))
-    protection = _tlv(_SEQUENCE, digest_algorithm, b"\xa1" + signature_algorithm[1:])
+    certificate_hash += tlv(OCTET_STRING, hashlib.new(algorithm.digest, certificate).digest())
+    signing_certificate = tlv(SEQUENCE, tlv(SEQUENCE, tlv(SEQUENCE, certificate_hash)))
+    protection = tlv(SEQUENCE, digest_algorithm, b"\xa1" + signature_algorithm[1:])
     return CmsConstants(
         algorithm=algorithm,
         signature_size=_signature_size(certificate),
         signer_identifier=_issuer_and_serial_number(certificate),
         digest_algorithm=digest_algorithm,
         signature_algorithm=signature_algorithm,
-        certificates=_tlv(0xA0, *sorted({certificate, *chain})),
+        certificates=tlv(0xA0, *sorted({certificate, *chain})),
         attributes=(
-            _attribute(_ID_CONTENT_TYPE, _ID_DATA),
-            _attribute(_ID_SIGNING_CERTIFICATE_V2, signing_certificate),
-            _attribute(_ID_CMS_ALGORITHM_PROTECTION, protection),
+            attribute(_ID_SIGNING_CERTIFICATE_V2, signing_certificate),
+            attribute(_ID_CMS_ALGORITHM_PROTECTION, protection),
         ),
     )
 
 
-def signed_attributes(constants: CmsConstants, message_digest: bytes) -> bytes:
+def signed_attributes(
+    constants: CmsConstants,
+    message_digest: bytes,
+    further: tuple[bytes, ...] = (),
+    *,
+    content_type: bytes | None = ID_DATA,
+) -> bytes:
     """The DER SET OF signed attributes over content with `message_digest`: the message that the key signs.
 
-    There is no signing-time: PAdES forbids it (EN 319 142-1 §6.3); the signature dictionary's M states it.
+    further: more DER Attributes. content_type: DER OBJECT IDENTIFIER; None in a countersignature, which has
+    none (RFC 5652 §11.4). There is no signing-time where it is not among `further`: PAdES forbids it
+    (EN 319 142-1 §6.3), as the signature dictionary's M states it.
     """
-    digest = _attribute(_ID_MESSAGE_DIGEST, _tlv(_OCTET_STRING, message_digest))
-    return _tlv(_SET, *sorted((*constants.attributes, digest)))
+    own = [attribute(_ID_MESSAGE_DIGEST, tlv(OCTET_STRING, message_digest))]
+    if content_type is not None:
+        own.append(attribute(_ID_CONTENT_TYPE, content_type))
+    return tlv(SET, *sorted((*own, *constants.attributes, *further)))
 
 
 def assemble(
@@ -107,32 +115,43 @@ def assemble(
     attributes: from `signed_attributes`. signature: as `SigningKey.sign` returned it.
     unsigned_attributes: DER Attributes, such as a signature-time-stamp.
     """
-    unsigned = _tlv(0xA1, *sorted(unsigned_attributes)) if unsigned_attributes else b""
-    signer_info = _tlv(
-        _SEQUENCE,
-        _VERSION_1,
+    signed_data = tlv(
+        SEQUENCE,
+        VERSION_1,
+        tlv(SET, constants.digest_algorithm),
+        tlv(SEQUENCE, ID_DATA),
+        constants.certificates,
+        tlv(SET, signer_info(constants, attributes, signature, unsigned_attributes)),
+    )
+    return tlv(SEQUENCE, ID_SIGNED_DATA, tlv(0xA0, signed_data))
+
+
+def signer_info(
+    constants: CmsConstants, attributes: bytes, signature: bytes, unsigned_attributes: tuple[bytes, ...] = ()
+) -> bytes:
+    """One SignerInfo (RFC 5652 §5.3), of what `assemble` takes."""
+    unsigned = tlv(0xA1, *sorted(unsigned_attributes)) if unsigned_attributes else b""
+    return tlv(
+        SEQUENCE,
+        VERSION_1,
         constants.signer_identifier,
         constants.digest_algorithm,
         b"\xa0" + attributes[1:],
         constants.signature_algorithm,
-        _tlv(_OCTET_STRING, signature),
+        tlv(OCTET_STRING, signature),
         unsigned,
     )
-    signed_data = _tlv(
-        _SEQUENCE,
-        _VERSION_1,
-        _tlv(_SET, constants.digest_algorithm),
-        _tlv(_SEQUENCE, _ID_DATA),
-        constants.certificates,
-        _tlv(_SET, signer_info),
-    )
-    return _tlv(_SEQUENCE, _ID_SIGNED_DATA, _tlv(0xA0, signed_data))
 
 
 def size_without_timestamp(constants: CmsConstants) -> int:
     """The most octets that a ContentInfo of this key takes while it has no unsigned attributes."""
     digest = bytes(hashlib.new(constants.algorithm.digest).digest_size)
     return len(assemble(constants, signed_attributes(constants, digest), bytes(constants.signature_size)))
+
+
+def attribute(identifier: bytes, value: bytes) -> bytes:
+    """An Attribute (RFC 5652 §5.3) with one value; both are DER."""
+    return tlv(SEQUENCE, identifier, tlv(SET, value))
 
 
 def signature_time_stamp(token: bytes, signature: bytes) -> bytes:
@@ -144,7 +163,7 @@ def signature_time_stamp(token: bytes, signature: bytes) -> bytes:
     digest, hashed = _message_imprint(token)
     if hashlib.new(digest, signature).digest() != hashed:
         raise _token_mismatch("this signature")
-    return _attribute(_ID_SIGNATURE_TIME_STAMP, token)
+    return attribute(_ID_SIGNATURE_TIME_STAMP, token)
 
 
 def check_message_imprint(token: bytes, digest: DigestName, hashed: bytes) -> None:
@@ -164,76 +183,17 @@ def _token_mismatch(over: str) -> InvalidArgumentError:
     )
 
 
-def _tlv(tag: int, *parts: bytes) -> bytes:
-    """One DER element of `tag` (X.690 §8.1 and §10.1)."""
-    content = b"".join(parts)
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    size = (length.bit_length() + 7) // 8
-    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
-
-
-def _attribute(identifier: bytes, value: bytes) -> bytes:
-    return _tlv(_SEQUENCE, identifier, _tlv(_SET, value))
-
-
-class _NotDerError(ValueError):
-    """The bytes are not the DER that was expected; it never leaves this module."""
-
-
-@dataclass(frozen=True)
-class _Element:
-    """One DER element: its tag, all its octets, and its content octets."""
-
-    tag: int
-    octets: bytes
-    content: bytes
-
-    def children(self) -> list["_Element"]:
-        """The elements inside a constructed one."""
-        return list(_elements(self.content))
-
-
-def _elements(data: bytes) -> Iterator[_Element]:
-    """The DER elements that `data` is a concatenation of. Raises _NotDerError."""
-    position = 0
-    while position < len(data):
-        head = data[position : position + 2]
-        if len(head) < 2 or head[0] & 0x1F == 0x1F:
-            raise _NotDerError
-        start, length = position + 2, head[1]
-        if length & 0x80:
-            size = length & 0x7F
-            length = int.from_bytes(data[start : start + size], "big")
-            start += size
-            if not 1 <= size <= 4 or length < 0x80:
-                raise _NotDerError
-        if start + length > len(data):
-            raise _NotDerError
-        yield _Element(head[0], data[position : start + length], data[start : start + length])
-        position = start + length
-
-
-def _single(data: bytes, tag: int) -> _Element:
-    """The one element that `data` is, which must have `tag`."""
-    found = list(_elements(data))
-    if len(found) != 1 or found[0].tag != tag:
-        raise _NotDerError
-    return found[0]
-
-
 def _issuer_and_serial_number(certificate: bytes) -> bytes:
     """IssuerAndSerialNumber with the issuer's very octets (RFC 5652 §10.2.4)."""
     try:
-        fields = _single(certificate, _SEQUENCE).children()[0].children()
+        fields = single(certificate, SEQUENCE).children()[0].children()
         start = 1 if fields[0].tag == 0xA0 else 0
         serial_number, issuer = fields[start], fields[start + 2]
-        if serial_number.tag != _INTEGER or issuer.tag != _SEQUENCE:
-            raise _NotDerError
-    except (_NotDerError, IndexError):
+        if serial_number.tag != INTEGER or issuer.tag != SEQUENCE:
+            raise NotDerError
+    except (NotDerError, IndexError):
         raise _malformed_certificate() from None
-    return _tlv(_SEQUENCE, issuer.octets, serial_number.octets)
+    return tlv(SEQUENCE, issuer.octets, serial_number.octets)
 
 
 def _signature_size(certificate: bytes) -> int:
@@ -256,15 +216,15 @@ def _malformed_certificate() -> InvalidArgumentError:
 def _message_imprint(token: bytes) -> tuple[str, bytes]:
     """The hash, as hashlib names it, and value of a TimeStampToken's messageImprint (RFC 3161 §2.4.2)."""
     try:
-        content_type, content = _single(token, _SEQUENCE).children()
-        signed_data = _single(content.content, _SEQUENCE).children()
+        content_type, content = single(token, SEQUENCE).children()
+        signed_data = single(content.content, SEQUENCE).children()
         encapsulated_type, encapsulated = signed_data[2].children()
-        if content_type.octets != _ID_SIGNED_DATA or encapsulated_type.octets != _ID_CT_TST_INFO:
-            raise _NotDerError
-        tst_info = _single(_single(encapsulated.content, _OCTET_STRING).content, _SEQUENCE).children()
+        if content_type.octets != ID_SIGNED_DATA or encapsulated_type.octets != _ID_CT_TST_INFO:
+            raise NotDerError
+        tst_info = single(single(encapsulated.content, OCTET_STRING).content, SEQUENCE).children()
         algorithm, hashed = tst_info[2].children()
         return _HASH_NAMES[algorithm.children()[0].octets], hashed.content
-    except (_NotDerError, ValueError, IndexError, KeyError):
+    except (NotDerError, ValueError, IndexError, KeyError):
         raise InvalidArgumentError(
             "TIMESTAMP_TOKEN_MALFORMED",
             "The time-stamp token is not a DER TimeStampToken over a SHA-2 hash.",

@@ -9,13 +9,11 @@ a time-stamp for level B-T; `signature_value` is what the time-stamp is over.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
-from cryptography import x509
-
-from pecete.errors import FailedPreconditionError, InternalError, InvalidArgumentError
+from pecete.errors import InternalError, InvalidArgumentError
 from signer import algorithms, cms
+from signer.certificate_check import check_certificate, load_certificate
 from signer.cms import CmsConstants
 from signer.keys import Signatory, SigningKey
 from signer.pades import plain
@@ -126,9 +124,9 @@ def _prepare(
 ) -> tuple[PreparedSection, HashState]:
     """The section, and the state that was fed with the document."""
     constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
-    certificate = _certificate(signer.certificate)
+    certificate = load_certificate(signer.certificate)
     with admitted(path, options) as document:
-        _check_certificate(certificate, constants, options.signing_time)
+        check_certificate(certificate, constants.algorithm, options.signing_time)
         base = _base(document, constants, prefix)
         reserve = cms.size_without_timestamp(constants) + options.timestamp_reserve
         try:
@@ -147,9 +145,9 @@ def _prepare(
 def _complete(
     prepared: PreparedSection, signature: bytes, time: datetime, base: Callable[[], HashState]
 ) -> SignedSection:
-    certificate = _certificate(prepared.certificate)
+    certificate = load_certificate(prepared.certificate)
     algorithms.verify(prepared.cms.algorithm, certificate.public_key(), signature, prepared.signed_attributes)
-    _check_certificate(certificate, prepared.cms, time)
+    check_certificate(certificate, prepared.cms.algorithm, time)
     _check_document(prepared, base())
     return SignedSection(**vars(prepared), signature=signature)
 
@@ -169,24 +167,3 @@ def _check_document(prepared: PreparedSection, base: HashState) -> None:
     )
     if cms.signed_attributes(prepared.cms, digest) != prepared.signed_attributes:
         raise InternalError("BYTE_RANGE_WRONG", "The signed digest is not that of the file.")
-
-
-def _check_certificate(certificate: x509.Certificate, constants: CmsConstants, time: datetime) -> None:
-    if time > certificate.not_valid_after_utc:
-        raise FailedPreconditionError(
-            "CERTIFICATE_EXPIRED",
-            f"The certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
-            field="signing_key",
-        )
-    if time < certificate.not_valid_before_utc:
-        raise FailedPreconditionError(
-            "CERTIFICATE_NOT_YET_VALID",
-            f"The certificate is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}.",
-            field="signing_key",
-        )
-    algorithms.check_certificate_key(constants.algorithm, certificate.public_key(), time)
-
-
-@lru_cache(maxsize=256)
-def _certificate(certificate: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(certificate)
