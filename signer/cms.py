@@ -22,7 +22,7 @@ VERSION_1 = b"\x02\x01\x01"
 ID_DATA = bytes.fromhex("06092a864886f70d010701")
 ID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _ID_CONTENT_TYPE = bytes.fromhex("06092a864886f70d010903")
-_ID_MESSAGE_DIGEST = bytes.fromhex("06092a864886f70d010904")
+ID_MESSAGE_DIGEST = bytes.fromhex("06092a864886f70d010904")
 _ID_CMS_ALGORITHM_PROTECTION = bytes.fromhex("06092a864886f70d010934")
 _ID_SIGNING_CERTIFICATE_V2 = bytes.fromhex("060b2a864886f70d010910022f")
 _ID_CT_TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
@@ -98,7 +98,7 @@ def signed_attributes(
     none (RFC 5652 §11.4). There is no signing-time where it is not among `further`: PAdES forbids it
     (EN 319 142-1 §6.3), as the signature dictionary's M states it.
     """
-    own = [attribute(_ID_MESSAGE_DIGEST, tlv(OCTET_STRING, message_digest))]
+    own = [attribute(ID_MESSAGE_DIGEST, tlv(OCTET_STRING, message_digest))]
     if content_type is not None:
         own.append(attribute(_ID_CONTENT_TYPE, content_type))
     return tlv(SET, *sorted((*own, *constants.attributes, *further)))

@@ -16,7 +16,7 @@ from signer.cades.attributes import CommitmentType, SignatureOptions, SignerLoca
 from signer.cades.content import ContentDigest, file_content, octets_content
 from signer.certificate_check import check_certificate, load_certificate
 from signer.cms import CmsConstants
-from signer.der import OCTET_STRING, SEQUENCE, SET, header, tlv
+from signer.der import OCTET_STRING, SEQUENCE, SET, header, single, tlv
 from signer.keys import Signatory, SigningKey
 
 __all__ = [
@@ -50,6 +50,11 @@ class PreparedSignature:
     certificate: bytes
     cms: CmsConstants
 
+    @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """The signer's certificate and its chain, DER."""
+        return tuple(each.octets for each in single(self.cms.certificates, 0xA0).children())
+
 
 @dataclass(frozen=True)
 class CompletedSignature(PreparedSignature):
@@ -67,21 +72,30 @@ class Enclosure:
 
 
 def prepare_signature(
-    content: ContentDigest, signer: Signatory, options: SignatureOptions
+    content: ContentDigest, signer: Signatory, options: SignatureOptions, *, counter: bool = False
 ) -> PreparedSignature:
     """Make the attributes that `signer` is to sign over the content.
 
-    Raises InvalidArgumentError CERTIFICATE_MALFORMED, KEY_TYPE_NOT_SUPPORTED, ALGORITHM_KEY_MISMATCH or
-    SIGNER_LOCATION_INVALID; FailedPreconditionError CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID or
-    ALGORITHM_NOT_RELIABLE; and what `content` raises.
+    counter: for a countersignature, whose content is from `countersigning.countersigned_content`.
+    Raises InvalidArgumentError CERTIFICATE_MALFORMED, KEY_TYPE_NOT_SUPPORTED, ALGORITHM_KEY_MISMATCH,
+    SIGNER_LOCATION_INVALID or COUNTERSIGNATURE_MIME_TYPE; FailedPreconditionError CERTIFICATE_EXPIRED,
+    CERTIFICATE_NOT_YET_VALID or ALGORITHM_NOT_RELIABLE; and what `content` raises.
     """
+    if counter and options.mime_type:
+        raise InvalidArgumentError(
+            "COUNTERSIGNATURE_MIME_TYPE",
+            "A countersignature is over a signature, which has no MIME type.",
+            field="mime_type",
+        )
     constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
     check_certificate(load_certificate(signer.certificate), signer.algorithm, options.signing_time)
     further = further_attributes(options)
     digest = content(signer.algorithm.digest)
     return PreparedSignature(
         content_digest=digest,
-        signed_attributes=cms.signed_attributes(constants, digest, further),
+        signed_attributes=cms.signed_attributes(
+            constants, digest, further, content_type=None if counter else cms.ID_DATA
+        ),
         certificate=signer.certificate,
         cms=constants,
     )
@@ -108,17 +122,15 @@ def complete_signature(
     return CompletedSignature(**vars(prepared), signature=signature)
 
 
-def sign_content(content: ContentDigest, key: SigningKey, options: SignatureOptions) -> CompletedSignature:
+def sign_content(
+    content: ContentDigest, key: SigningKey, options: SignatureOptions, *, counter: bool = False
+) -> CompletedSignature:
     """Sign with a key at hand.
 
     Raises before the key is used what `prepare_signature` raises; then what the key raises, and InternalError
     SIGNATURE_VALUE_WRONG where the result does not hold.
     """
-    return sign_prepared(prepare_signature(content, key, options), key)
-
-
-def sign_prepared(prepared: PreparedSignature, key: SigningKey) -> CompletedSignature:
-    """Sign with the key that it was prepared for, and check the result as `sign_content` says."""
+    prepared = prepare_signature(content, key, options, counter=counter)
     signature = key.sign(prepared.signed_attributes)
     public_key = load_certificate(prepared.certificate).public_key()
     try:
@@ -137,7 +149,7 @@ def finish(signature: CompletedSignature, timestamp_token: bytes | None) -> byte
         signature.cms,
         signature.signed_attributes,
         signature.signature,
-        timestamp_attributes(signature, timestamp_token),
+        _timestamp_attributes(signature, timestamp_token),
     )
 
 
@@ -146,7 +158,7 @@ def enclose(signature: CompletedSignature, timestamp_token: bytes | None, conten
 
     Raises what `finish` raises.
     """
-    signer_info = signer_info_of(signature, timestamp_token)
+    signer_info = encode_signer_info(signature, timestamp_token)
     head, tail = b"", b""
     for tag, before, after in (
         (OCTET_STRING, b"", b""),
@@ -165,17 +177,17 @@ def enclose(signature: CompletedSignature, timestamp_token: bytes | None, conten
     return Enclosure(head, tail)
 
 
-def signer_info_of(signature: CompletedSignature, timestamp_token: bytes | None) -> bytes:
+def encode_signer_info(signature: CompletedSignature, timestamp_token: bytes | None) -> bytes:
     """The SignerInfo (DER) with a time-stamp, if any. Raises what `finish` raises."""
     return cms.signer_info(
         signature.cms,
         signature.signed_attributes,
         signature.signature,
-        timestamp_attributes(signature, timestamp_token),
+        _timestamp_attributes(signature, timestamp_token),
     )
 
 
-def timestamp_attributes(signature: CompletedSignature, timestamp_token: bytes | None) -> tuple[bytes, ...]:
+def _timestamp_attributes(signature: CompletedSignature, timestamp_token: bytes | None) -> tuple[bytes, ...]:
     """The unsigned attributes that a token makes. Raises what `finish` raises."""
     if timestamp_token is None:
         return ()

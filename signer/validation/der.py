@@ -10,7 +10,7 @@ _MAX_DEPTH = 60
 
 
 class DerError(ValueError):
-    """The bytes are not the ASN.1 that was expected; never leaves `signer.validation`."""
+    """The bytes are not the ASN.1 that was expected; never leaves `signer`."""
 
 
 class Element(NamedTuple):
@@ -86,10 +86,10 @@ def _end_of_indefinite(data: bytes, position: int, limit: int, depth: int) -> in
     return position
 
 
-def octets(element: Element) -> bytes:
+def octets(element: Element, depth: int = 0) -> bytes:
     """Content of an OCTET STRING, also one that BER put together from parts. Raises DerError."""
-    if element.tag == OCTET_STRING | 0x20:
-        return b"".join(octets(part) for part in element.children())
+    if element.tag == OCTET_STRING | 0x20 and depth < _MAX_DEPTH:
+        return b"".join(octets(part, depth + 1) for part in element.children())
     return expect(element, OCTET_STRING).content
 
 
