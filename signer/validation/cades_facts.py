@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pecete.errors import InvalidArgumentError
+from signer.validation.archive_timestamps import SIGNATURE_END, archive_timestamps, stored_data
 from signer.validation.der import DerError
-from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts, StoredData
+from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts
 from signer.validation.integrity import ContentDigest, cms_facts
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
@@ -28,14 +29,20 @@ def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
     try:
         signed_data = read_signed_data(data)
         content = signed_data.content if signed_data.content is not None else _only(detached)
-        signatures = tuple(
-            _signature(signed_data, index, content) for index in range(len(signed_data.signers))
+        indices = range(len(signed_data.signers))
+        signatures = tuple(_signature(signed_data, index, content) for index in indices)
+        stamps = tuple(
+            stamp
+            for signature, signer in zip(signatures, signed_data.signers, strict=True)
+            for stamp in archive_timestamps(signed_data, signer, signature.field, _digest(content))
         )
     except DerError as error:
         raise InvalidArgumentError(
             "DOCUMENT_DAMAGED", f"The CMS signature cannot be decoded: {error}.", field="document"
         ) from error
-    return DocumentFacts(hashlib.sha256(data).digest(), len(data), signatures, (), StoredData())
+    return DocumentFacts(
+        hashlib.sha256(data).digest(), len(data), signatures, stamps, stored_data(signed_data)
+    )
 
 
 def _only(detached: Sequence[bytes]) -> bytes | None:
@@ -64,7 +71,7 @@ def _signature(signed_data: SignedData, index: int, content: bytes | None) -> Si
         form="CMS",
         cms=cms,
         claimed_time=cms.signing_time,
-        end=0,
+        end=SIGNATURE_END,
         baseline=_is_baseline(signed_data, cms),
         modification=Modification.NONE,
         changes=(),

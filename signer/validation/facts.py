@@ -73,6 +73,7 @@ class TimestampKind(StrEnum):
 
     SIGNATURE = "signature"
     DOCUMENT = "document"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class TimestampFacts:
 
     imprint_matches: whether its messageImprint is over what it stands for; None where it cannot be told.
     field, end: of a document time-stamp, its field and the position up to which it covers the file.
-    covered: position before which it covers every byte; 0 where that cannot be told.
+    covered: position before which it covers every byte; 0 where that cannot be told. An archive time-stamp
+    has its signature's field; its positions are places in the order of `archive_timestamps`.
     """
 
     kind: TimestampKind
@@ -96,6 +98,10 @@ class TimestampFacts:
     modification: Modification = Modification.NONE
     changes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+
+    def covers(self, end: int, field: str) -> bool:
+        """Whether it is over all of what ends there; `field` is the signature's that is meant."""
+        return 0 < end <= self.covered and (self.kind is not TimestampKind.ARCHIVE or self.field == field)
 
     @property
     def integrity(self) -> Integrity:
@@ -146,7 +152,10 @@ class StoredData:
 
 @dataclass(frozen=True)
 class DocumentFacts:
-    """All that was found in one document; signatures in the order of their coverage."""
+    """All that was found in one document; signatures in the order of their coverage.
+
+    document_timestamps: those around signatures, in that order too: a PDF's own, and archive time-stamps.
+    """
 
     sha256: bytes
     size: int

@@ -67,7 +67,7 @@ class Judgement:
         """Newest first, so that an older one is judged at the time that a newer one proves for it."""
         judged: list[Judged] = []
         for facts in reversed(self.facts.document_timestamps):
-            later = [item for item in judged if 0 < facts.end <= item[0].covered]
+            later = [item for item in judged if item[0].covers(facts.end, facts.field)]
             judged.insert(0, (facts, self.timestamp(facts, self._proven(later))))
         return judged
 
@@ -110,7 +110,9 @@ class Judgement:
 
     def stamp_existed(self, facts: TimestampFacts) -> datetime:
         """Earliest time at which later document time-stamps prove this one."""
-        return self._proven(item for item in self.document_timestamps if 0 < facts.end <= item[0].covered)
+        return self._proven(
+            item for item in self.document_timestamps if item[0].covers(facts.end, facts.field)
+        )
 
     def _around(self, facts: SignatureFacts) -> list[Judged]:
         around = {id(stamp) for stamp in covering(facts, self.facts)}
@@ -263,7 +265,7 @@ def _order(stamps: list[Judged]) -> Conclusion:
     """A time-stamp around the signature cannot be earlier than one within it (RFC 3161 §2.4.2, accuracy)."""
     valid = [facts for facts, verdict in stamps if verdict.conclusion.passed]
     inner = [facts for facts in valid if facts.kind is TimestampKind.SIGNATURE]
-    for outer in (facts for facts in valid if facts.kind is TimestampKind.DOCUMENT):
+    for outer in (facts for facts in valid if facts.kind is not TimestampKind.SIGNATURE):
         for stamp in inner:
             if outer.gen_time and stamp.gen_time:
                 allowance = outer.accuracy + stamp.accuracy

@@ -6,11 +6,11 @@ from signer.validation.revocation import RevocationData
 
 
 def covering(signature: SignatureFacts, document: DocumentFacts) -> list[TimestampFacts]:
-    """Well-formed document time-stamps whose bytes hold the whole signature."""
+    """Well-formed time-stamps that are over the whole signature."""
     return [
         stamp
         for stamp in document.document_timestamps
-        if 0 < signature.end <= stamp.covered and not stamp.faults
+        if stamp.covers(signature.end, signature.field) and not stamp.faults
     ]
 
 

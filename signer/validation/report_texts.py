@@ -76,7 +76,11 @@ _ROMANIAN = Texts(
         "unknown": "nu se poate stabili ce s-a modificat",
     },
     indication={"TOTAL_PASSED": "Validă", "INDETERMINATE": "Nedeterminată", "TOTAL_FAILED": "Nevalidă"},
-    timestamp={"signature": "Marcă temporală a semnăturii", "document": "Marcă temporală a documentului"},
+    timestamp={
+        "signature": "Marcă temporală a semnăturii",
+        "document": "Marcă temporală a documentului",
+        "archive": "Marcă temporală de arhivă",
+    },
     reasons={
         "FORMAT_FAILURE": "Documentul sau semnătura nu are forma cerută ori a fost modificat nepermis "
         "după semnare.",
@@ -145,7 +149,11 @@ _ENGLISH = Texts(
         "unknown": "what changed cannot be told",
     },
     indication={"TOTAL_PASSED": "Valid", "INDETERMINATE": "Indeterminate", "TOTAL_FAILED": "Not valid"},
-    timestamp={"signature": "Time-stamp of the signature", "document": "Time-stamp of the document"},
+    timestamp={
+        "signature": "Time-stamp of the signature",
+        "document": "Time-stamp of the document",
+        "archive": "Archive time-stamp",
+    },
     reasons={},
 )
 TEXTS: Mapping[str, Texts] = {"ro": _ROMANIAN, "en": _ENGLISH}

@@ -73,12 +73,14 @@ class ValidationWorker:
         """
         return self._ask(ValidationReport, partial(validate, document, policy, detached=tuple(detached)))
 
-    def survey(self, document: Path, policy: ValidationPolicy, field: str) -> Survey:
+    def survey(
+        self, document: Path, policy: ValidationPolicy, field: str, *, detached: Sequence[Path] = ()
+    ) -> Survey:
         """Look at what a document's signatures need, as `signer.validation.survey` does.
 
         Raises what `validate` raises.
         """
-        return self._ask(Survey, partial(survey, document, policy, field))
+        return self._ask(Survey, partial(survey, document, policy, field, detached=tuple(detached)))
 
     def _ask(self, kind: type[Result], task: Task) -> Result:
         with self._lock:

@@ -13,7 +13,10 @@ SIGNING_TIME = "1.2.840.113549.1.9.5"
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
-_OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
+ARCHIVE_TIME_STAMP_V3 = "0.4.0.1733.2.4"
+ATS_HASH_INDEX_V3 = "0.4.0.19122.1.5"
+_OCSP_RESPONSES = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
+"""id-ri-ocsp-response (RFC 5940 §2.1), and id-pkix-ocsp-basic, which some signatures have instead."""
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
 _CONTEXT_0_PRIMITIVE = 0x80
 MAX_SIZE = 16 << 20
@@ -22,9 +25,10 @@ MAX_SIZE = 16 << 20
 
 @dataclass(frozen=True)
 class Attribute:
-    """A signed or unsigned attribute: its type and its values, each a whole element."""
+    """A signed or unsigned attribute: its type, dotted and as a whole element, and its values, each whole."""
 
     kind: str
+    kind_element: bytes
     values: tuple[bytes, ...]
 
 
@@ -33,8 +37,8 @@ class SignerInfo:
     """One signer (RFC 5652 §5.3); `bytes` are DER elements as stored unless said otherwise.
 
     issuer, serial_number or subject_key_identifier (content octets) name the certificate.
-    signed_attributes_element: the whole `[0]` element, None where there is none.
-    digest_algorithm: dotted. signature: content octets.
+    signed_attributes_element: the whole `[0]` element, None where there is none. digest_algorithm: dotted.
+    signature: content octets. fields: version to signature.
     """
 
     issuer: bytes | None
@@ -46,6 +50,7 @@ class SignerInfo:
     signature_algorithm: Element
     signature: bytes
     unsigned_attributes: tuple[Attribute, ...]
+    fields: tuple[bytes, ...]
 
     def signed(self, kind: str) -> list[Attribute]:
         """Signed attributes of a type."""
@@ -58,10 +63,16 @@ class SignerInfo:
 
 @dataclass(frozen=True)
 class SignedData:
-    """The parts of a SignedData; certificates, CRLs and OCSP responses are DER."""
+    """The parts of a SignedData; certificates, CRLs and OCSP responses are DER.
+
+    content_type_element, certificate_choices, revocation_choices: whole elements, of whatever kind.
+    """
 
     content_type: str
+    content_type_element: bytes
     content: bytes | None
+    certificate_choices: tuple[bytes, ...]
+    revocation_choices: tuple[bytes, ...]
     certificates: tuple[bytes, ...]
     crls: tuple[bytes, ...]
     ocsp_responses: tuple[bytes, ...]
@@ -84,29 +95,39 @@ def read_signed_data(data: bytes) -> SignedData:
         oid(algorithm.parts(SEQUENCE, 1)[0])
     encapsulated = fields[2].parts(SEQUENCE, 1)
     content = octets(encapsulated[1].parts(_CONTEXT_0, 1)[0]) if len(encapsulated) > 1 else None
-    certificates: tuple[bytes, ...] = ()
+    certificates: list[Element] = []
+    revocation: list[Element] = []
     crls: list[bytes] = []
     ocsp_responses: list[bytes] = []
     for element in fields[3:-1]:
         if element.tag == _CONTEXT_0:
-            certificates = tuple(child.raw for child in element.children() if child.tag == SEQUENCE)
+            certificates = list(element.children())
         elif element.tag == _CONTEXT_1:
-            _revocation_data(element, crls, ocsp_responses)
+            revocation = list(element.children())
         else:
             raise DerError("an unknown part of SignedData")
-    signers = tuple(_signer_info(element) for element in fields[-1].parts(SET))
+    _revocation_data(revocation, crls, ocsp_responses)
     return SignedData(
-        oid(encapsulated[0]), content, certificates, tuple(crls), tuple(ocsp_responses), signers, outer.end
+        content_type=oid(encapsulated[0]),
+        content_type_element=encapsulated[0].raw,
+        content=content,
+        certificate_choices=tuple(each.raw for each in certificates),
+        revocation_choices=tuple(each.raw for each in revocation),
+        certificates=tuple(each.raw for each in certificates if each.tag == SEQUENCE),
+        crls=tuple(crls),
+        ocsp_responses=tuple(ocsp_responses),
+        signers=tuple(_signer_info(element) for element in fields[-1].parts(SET)),
+        size=outer.end,
     )
 
 
-def _revocation_data(element: Element, crls: list[bytes], ocsp_responses: list[bytes]) -> None:
-    for choice in element.children():
+def _revocation_data(choices: list[Element], crls: list[bytes], ocsp_responses: list[bytes]) -> None:
+    for choice in choices:
         if choice.tag == SEQUENCE:
             crls.append(choice.raw)
         elif choice.tag == _CONTEXT_1:
             other = list(choice.children())
-            if len(other) == 2 and oid(other[0]) == _OCSP_RESPONSE:
+            if len(other) == 2 and oid(other[0]) in _OCSP_RESPONSES:
                 ocsp_responses.append(other[1].raw)
 
 
@@ -130,6 +151,7 @@ def _signer_info(element: Element) -> SignerInfo:
         rest[0],
         octets(rest[1]),
         _attributes(rest[2]) if len(rest) == 3 else (),
+        tuple(field.raw for field in fields[: len(fields) - (len(rest) - 2)]),
     )
 
 
@@ -144,5 +166,5 @@ def _attributes(element: Element) -> tuple[Attribute, ...]:
     found = []
     for attribute in element.children():
         kind, values = attribute.parts(SEQUENCE, 2)[:2]
-        found.append(Attribute(oid(kind), tuple(value.raw for value in values.parts(SET))))
+        found.append(Attribute(oid(kind), kind.raw, tuple(value.raw for value in values.parts(SET))))
     return tuple(found)

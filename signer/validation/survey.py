@@ -5,7 +5,7 @@ them but the anchor, a CRL or an OCSP response that was fresh when the thing was
 §6.3, Table 1, level LT).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -52,13 +52,17 @@ class Survey:
     gaps: tuple[Gap, ...]
 
 
-def survey(document: FilePath, policy: ValidationPolicy, field: str) -> Survey:
+def survey(
+    document: FilePath, policy: ValidationPolicy, field: str, *, detached: Sequence[FilePath] = ()
+) -> Survey:
     """Look at the signature in `field`, or with "" at all signatures, and at the time-stamps around them.
 
-    Raises what `engine.validate` raises.
+    detached: the signed file of a signature that stands apart from it. Raises what `engine.validate` raises.
     """
     with fenced():
-        judgement = Judgement(read_facts(read_document(document)), policy)
+        judgement = Judgement(
+            read_facts(read_document(document), [read_document(path) for path in detached]), policy
+        )
         chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
         signatures = tuple(
             SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))
