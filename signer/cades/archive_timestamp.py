@@ -45,9 +45,11 @@ def prepare_archive_timestamp(
     """An archive time-stamp over the signer at `index` of a CMS signature, wherever it was made.
 
     detached: the content where it stands apart, else None. Raises what `structure.take_apart` and
-    `content.signed_content` raise; FailedPreconditionError SIGNATURE_NOT_FOUND or SIGNATURE_NOT_DER.
+    `content.signed_content` raise; FailedPreconditionError SIGNATURE_NOT_FOUND, SIGNATURE_NOT_DER
+    or EVIDENCE_RECORD_INSIDE.
     """
     parts = take_apart(signature)
+    parts.require_stampable()
     signer = signer_at(parts, index)
     content = signed_content(parts, detached)
     _require_der(parts, signer)

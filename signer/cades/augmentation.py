@@ -32,8 +32,8 @@ def signature_values(signature: bytes) -> tuple[SignatureValue, ...]:
 def add_signature_time_stamp(signature: bytes, index: int, token: bytes) -> bytes:
     """B-T: the CMS signature with a TimeStampToken (DER) over the signature value of the signer at `index`.
 
-    Raises what `structure.take_apart` raises; FailedPreconditionError SIGNATURE_NOT_FOUND or
-    ARCHIVE_TIME_STAMP_LEGACY; InvalidArgumentError TIMESTAMP_TOKEN_MALFORMED or TIMESTAMP_TOKEN_MISMATCH.
+    Raises what `structure.take_apart` and `SignedDataParts.require_extensible` raise; FailedPreconditionError
+    SIGNATURE_NOT_FOUND; InvalidArgumentError TIMESTAMP_TOKEN_MALFORMED or TIMESTAMP_TOKEN_MISMATCH.
     """
     parts = take_apart(signature)
     parts.require_extensible()
@@ -46,8 +46,8 @@ def add_material(signature: bytes, material: ValidationMaterial) -> bytes:
     """B-LT: the CMS signature with what it lacks of the material; where it lacks nothing, the very octets.
 
     Certificates go into SignedData.certificates, CRLs into SignedData.crls, and OCSP responses there as
-    other revocation information (RFC 5940 §2.1). Raises what `structure.take_apart` raises, and
-    FailedPreconditionError ARCHIVE_TIME_STAMP_LEGACY.
+    other revocation information (RFC 5940 §2.1). Raises what `structure.take_apart` and
+    `SignedDataParts.require_extensible` raise.
     """
     parts = take_apart(signature)
     responses = (

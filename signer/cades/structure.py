@@ -27,6 +27,12 @@ _LEGACY = {
 }
 """archive-time-stamp, archive-time-stamp-v2 and long-term-validation."""
 
+_EVIDENCE_RECORDS = {
+    bytes.fromhex("060b2a864886f70d0109100231"),
+    bytes.fromhex("060b2a864886f70d0109100232"),
+}
+"""internal-evidence-record and external-evidence-record."""
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -89,17 +95,34 @@ class SignedDataParts:
     signers: tuple[SignerParts, ...]
 
     def require_extensible(self) -> None:
-        """Refuse to add to certificates or revocation data that an old archive time-stamp is over as a whole.
+        """Refuse to add to what an old archive time-stamp, or an evidence record inside, is over as a whole.
 
-        Raises FailedPreconditionError ARCHIVE_TIME_STAMP_LEGACY. An archive-time-stamp-v3 is over what it
-        lists, so more may come (EN 319 122-1 §5.5.3); its predecessors (ETSI TS 101 733 §6.4) are not.
+        Raises FailedPreconditionError ARCHIVE_TIME_STAMP_LEGACY or EVIDENCE_RECORD_INSIDE. An
+        archive-time-stamp-v3 is over what it lists, so more may come (EN 319 122-1 §5.5.3); its predecessors
+        (ETSI TS 101 733 §6.4) are not.
         """
-        if any(each.kind in _LEGACY for signer in self.signers for each in signer.unsigned_attributes):
+        self.require_stampable()
+        if self._has_attribute(_LEGACY):
             raise FailedPreconditionError(
                 "ARCHIVE_TIME_STAMP_LEGACY",
                 "The signature has an archive time-stamp of an old kind that any addition would break.",
                 field="document",
             )
+
+    def require_stampable(self) -> None:
+        """Refuse an archive time-stamp where an evidence record inside is over everything (RFC 4998 App. A).
+
+        Raises FailedPreconditionError EVIDENCE_RECORD_INSIDE.
+        """
+        if self._has_attribute(_EVIDENCE_RECORDS):
+            raise FailedPreconditionError(
+                "EVIDENCE_RECORD_INSIDE",
+                "The signature has an evidence record inside, which any addition would break.",
+                field="document",
+            )
+
+    def _has_attribute(self, kinds: set[bytes]) -> bool:
+        return any(each.kind in kinds for signer in self.signers for each in signer.unsigned_attributes)
 
     @property
     def content(self) -> bytes | None:

@@ -270,6 +270,7 @@ def test_every_signature_of_the_corpus_is_raised_or_refused() -> None:
             reasons[path.name] = refusal.reason
     assert reasons["cades-enveloping-broken.pkcs7"] == "CONTENT_MISMATCH"
     assert reasons["cades-detached.pkcs7"] == "CONTENT_MISSING"
+    assert reasons["C-E-ERS-detached.p7s"] == "EVIDENCE_RECORD_INSIDE"
     assert len([reason for reason in reasons.values() if reason != "CONTENT_MISSING"]) < len(found) / 2, (
         reasons
     )

@@ -7,6 +7,7 @@ import pytest
 from asn1crypto import cms as asn1_cms
 
 from pecete.errors import AbortedError, FailedPreconditionError, PeceteError
+from signer.cades.archive_timestamp import prepare_archive_timestamp
 from signer.cades.augmentation import add_material, add_signature_time_stamp
 from signer.cades.countersigning import add_countersignature, countersigned_content
 from signer.cades.joining import add_signature, joint_content
@@ -28,7 +29,7 @@ from tests.unit.cades_signatures import (
 )
 from tests.unit.validation_documents import policy
 
-LEGACY = "1.2.840.113549.1.9.16.2.48"
+LEGACY, RECORD = "1.2.840.113549.1.9.16.2.48", "1.2.840.113549.1.9.16.2.49"
 
 
 def join(cms: bytes, key: str, detached: ContentDigest | None = DETACHED) -> bytes:
@@ -180,9 +181,23 @@ def test_signatures_without_a_message_digest_or_with_an_unknown_one_are_not_join
         assert refusal.value.reason == reason
 
 
-def test_what_an_old_archive_time_stamp_is_over_is_not_extended() -> None:
+def test_what_an_old_archive_time_stamp_or_an_evidence_record_is_over_is_not_extended() -> None:
+    for kind, reason in ((LEGACY, "ARCHIVE_TIME_STAMP_LEGACY"), (RECORD, "EVIDENCE_RECORD_INSIDE")):
+        check_refused(kind, reason)
+    with pytest.raises(FailedPreconditionError) as refusal:
+        prepare_archive_timestamp(with_attribute(RECORD), 0, DETACHED)
+    assert refusal.value.reason == "EVIDENCE_RECORD_INSIDE"
+    assert prepare_archive_timestamp(with_attribute(LEGACY), 0, DETACHED).imprint
+
+
+def with_attribute(kind: str) -> bytes:
+    """A signature with an unsigned attribute of this type."""
     token = asn1_cms.ContentInfo.load(value_token(sign_content(DETACHED, P256, OPTIONS)))
-    cms = edited(signed(), unsigned_attrs=[{"type": LEGACY, "values": [token]}])
+    return edited(signed(), unsigned_attrs=[{"type": kind, "values": [token]}])
+
+
+def check_refused(kind: str, reason: str) -> None:
+    cms = with_attribute(kind)
     name = hashlib.sha256(take_apart(cms).signers[0].signature_value).digest()
     attempts: list[Callable[[], object]] = [
         lambda: joint_content(cms, DETACHED),
@@ -193,4 +208,4 @@ def test_what_an_old_archive_time_stamp_is_over_is_not_extended() -> None:
     for attempt in attempts:
         with pytest.raises(FailedPreconditionError) as refusal:
             attempt()
-        assert refusal.value.reason == "ARCHIVE_TIME_STAMP_LEGACY"
+        assert refusal.value.reason == reason

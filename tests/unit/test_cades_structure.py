@@ -86,7 +86,7 @@ def test_a_damaged_signature_is_refused_or_kept(data: st.DataObject) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_octets_end_in_a_typed_error(octets: bytes) -> None:
-    for made in (octets, signed()[:25] + octets):
+    for made in (octets, LONG_TERM[:25] + octets):
         with pytest.raises(PeceteError):
             take_apart(made)
 

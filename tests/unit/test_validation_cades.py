@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pecete.errors import InvalidArgumentError
 from signer.cades.archive_timestamp import finish_archive_timestamp, prepare_archive_timestamp
 from signer.cades.augmentation import add_material
 from signer.cades.joining import add_signature, joint_content
@@ -38,6 +41,7 @@ from tests.unit.cades_signatures import (
 from tests.unit.validation_documents import BORN, CRL_START, ROOT, SIGNER, SUB, YEAR, crl
 
 DAY = timedelta(days=1)
+RENEWED = with_archive_timestamp(long_term(signed()), LATER + DAY)
 
 
 def judged(
@@ -178,3 +182,15 @@ def test_a_survey_runs_in_the_sandbox_with_content_apart(tmp_path: Path) -> None
     finally:
         worker.close()
     assert [each.reached for each in found.signatures] == ["LTA"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_damaged_signature_is_judged_or_refused_with_a_typed_error(data: st.DataObject) -> None:
+    damaged = bytearray(RENEWED)
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        validate(bytes(damaged), ValidationPolicy((ROOT.der,), LATER + 2 * DAY))
+    except InvalidArgumentError as refusal:
+        assert refusal.reason in {"DOCUMENT_DAMAGED", "UNSUPPORTED_FORMAT"}
