@@ -143,10 +143,14 @@ def signer_info(
     )
 
 
-def size_without_timestamp(constants: CmsConstants) -> int:
-    """The most octets that a ContentInfo of this key takes while it has no unsigned attributes."""
+def size_without_timestamp(constants: CmsConstants, further: tuple[bytes, ...] = ()) -> int:
+    """The most octets that a ContentInfo of this key takes while it has no unsigned attributes.
+
+    further: as in `signed_attributes`.
+    """
     digest = bytes(hashlib.new(constants.algorithm.digest).digest_size)
-    return len(assemble(constants, signed_attributes(constants, digest), bytes(constants.signature_size)))
+    attributes = signed_attributes(constants, digest, further)
+    return len(assemble(constants, attributes, bytes(constants.signature_size)))
 
 
 def attribute(identifier: bytes, value: bytes) -> bytes:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import segno
 
 from pecete.errors import InvalidArgumentError
+from signer.commitment import CommitmentType
 from signer.pades import font as fonts
 from signer.pades.font import Font, FontSubset
 from signer.pades.options import AppearanceText
@@ -29,6 +30,14 @@ _COLOUR_SPACE = (
     b" /Matrix [0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505] >>]"
 )
 _LONGEST_URI = 512
+_COMMITMENTS: dict[CommitmentType | None, str] = {
+    CommitmentType.PROOF_OF_ORIGIN: "Atestă originea documentului",
+    CommitmentType.PROOF_OF_RECEIPT: "Atestă primirea documentului",
+    CommitmentType.PROOF_OF_DELIVERY: "Atestă livrarea documentului",
+    CommitmentType.PROOF_OF_SENDER: "Atestă expedierea documentului",
+    CommitmentType.PROOF_OF_APPROVAL: "Aprobă conținutul documentului",
+    CommitmentType.PROOF_OF_CREATION: "Atestă întocmirea documentului",
+}
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,23 @@ class Appearance:
         return [form, *self.regular.objects(regular), *self.bold.objects(bold)]
 
 
+@dataclass(frozen=True)
 class EmptyAppearance:
-    """What an invisible signature has for an appearance; PDF/A-1 wants every field to have one."""
+    """What an invisible signature and an empty field have for an appearance; PDF/A wants fields to have one.
+
+    size: width and height of the widget in user space.
+    """
+
+    size: tuple[float, float] = (0.0, 0.0)
 
     def objects(self, first: int) -> list[bytes]:
         """The body of its one object, whatever the number `first` is."""
-        return [b"<< /Type /XObject /Subtype /Form /BBox [0 0 0 0] /Length 0 >>\nstream\n\nendstream"]
+        data = zlib.compress(b"")
+        # Encoded as a drawn one is: DSS takes a stream that gets a Filter for an undefined change.
+        return [
+            b"<< /Type /XObject /Subtype /Form /BBox [0 0 %.2f %.2f] /Filter /FlateDecode /Length %d >>\n"
+            b"stream\n%s\nendstream" % (*self.size, len(data), data)
+        ]
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,7 @@ def draw(
     *,
     signing_time: datetime,
     reason: str = "",
+    commitment: CommitmentType | None = None,
     size: tuple[float, float] = (CELL_WIDTH, CELL_HEIGHT),
     rotation: int = 0,
 ) -> Appearance:
@@ -105,7 +126,8 @@ def draw(
     inner = width / scale, height / scale
     code = _code(text.verification_uri, inner) if text.verification_uri else ""
     room = inner[0] - _BAR - 2 * _PADDING - (inner[1] - _PADDING if code else 0)
-    lines = _fill(_lines(text, signing_time, reason, room), inner[1] - 9)
+    purpose = f"Motiv: {reason}" if reason else _COMMITMENTS.get(commitment, "")
+    lines = _fill(_lines(text, signing_time, purpose, room), inner[1] - 9)
     regular = fonts.regular().subset(line.text for line in lines if line.face == "R")
     bold = fonts.bold().subset(line.text for line in lines if line.face == "B")
     parts = [f"q {scale:.4f} 0 0 {scale:.4f} 0 0 cm /C cs /C CS", _frame(*inner), code]
@@ -152,7 +174,7 @@ def _runs(cells: bytearray) -> Iterator[tuple[int, int]]:
             start = None
 
 
-def _lines(text: AppearanceText, signing_time: datetime, reason: str, room: float) -> list[_Line]:
+def _lines(text: AppearanceText, signing_time: datetime, purpose: str, room: float) -> list[_Line]:
     local = signing_time.astimezone(ROMANIAN_TIME)
     offset = f"{local:%z}"
     made = f"{local:%d.%m.%Y}, ora {local:%H:%M:%S} (UTC{offset[:3]}:{offset[3:]})"
@@ -163,8 +185,8 @@ def _lines(text: AppearanceText, signing_time: datetime, reason: str, room: floa
     if text.register_number:
         details += _fit(_Line(f"Nr. {text.register_number}", "R", 7.0, 9.2, _GREY), 6.2, room, 1)
     details += _fit(_Line(made, "R", 7.0, 9.2, _GREY), 5.0, room, 1)
-    if reason:
-        details += _fit(_Line(f"Motiv: {reason}", "R", 7.0, 9.2, _GREY), 6.2, room, 2)
+    if purpose:
+        details += _fit(_Line(purpose, "R", 7.0, 9.2, _GREY), 6.2, room, 2)
     # More height for the first detail sets the person apart from what was done.
     lines += [replace(details[0], lead=details[0].lead + 2.5), *details[1:]]
     return lines

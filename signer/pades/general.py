@@ -2,12 +2,17 @@
 
 from typing import IO
 
-import pikepdf
-from pikepdf import Name
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.form_tools import get_single_field_annot
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.fields import (
+    FieldMDPAction,
+    FieldMDPSpec,
+    MDPPerm,
+    SigFieldSpec,
+    SigSeedSubFilter,
+    append_signature_field,
+)
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import (
     DocumentTimestamp,
@@ -16,13 +21,14 @@ from pyhanko.sign.signers.pdf_byterange import (
     SignatureObject,
 )
 
-from pecete.errors import InvalidArgumentError
-from signer.pades.admission import Admitted, page_of, widget_rectangle
+from signer.pades.admission import Admitted
 from signer.pades.appearance import Appearance, EmptyAppearance
 from signer.pades.growing import written_anew
 from signer.pades.options import SignatureOptions
+from signer.pades.pages import places
+from signer.pades.permissions import FieldLock
 from signer.pades.placement import Rectangle
-from signer.pades.section import AppendedSection, HashState, appearance_for, new_rectangle, seal
+from signer.pades.section import AppendedSection, HashState, appearance_for, seal, size_of
 
 
 def prepare(
@@ -56,17 +62,26 @@ class _RawObject(generic.PdfObject):
 def _write(
     document: Admitted, options: SignatureOptions | None, writer: IncrementalPdfFileWriter, reserve: int
 ) -> PreparedByteRangeDigest:
-    page, rectangle, spec = _place(document, options)
+    found = places(document, options)
+    # Counted and not looked up, as pyHanko numbers pages.
+    number = next(at for at, page in enumerate(document.pdf.pages) if page.obj.objgen == found.page.objgen)
+    spec = None
+    if document.existing is None:
+        spec = _field(document.field_name, document.lock, number, found.own)
     session = PdfCMSEmbedder(new_field_spec=spec).write_cms(
         document.field_name, writer, existing_fields_only=spec is None
     )
     field = next(session).get_object()
-    if options is not None and (options.appearance is not None or document.existing is None):
-        _apply(appearance_for(page, rectangle, options), writer, field)
+    if options is not None and (options.appearance is not None or spec is not None):
+        _apply(appearance_for(found.page, found.own, options), writer, field)
+    for wanted, rectangle in zip(document.planned_fields, found.planned, strict=True):
+        append_signature_field(writer, _field(wanted.name, wanted.lock, number, rectangle))
+        empty = writer.root["/AcroForm"]["/Fields"][-1]
+        _apply(EmptyAppearance(size_of(rectangle)), writer, empty)
     session.send(
         SigObjSetup(
             sig_placeholder=_placeholder(options, 2 * reserve),
-            mdp_setup=_lock(field),
+            mdp_setup=_transforms(document),
         )
     )
     gap: PreparedByteRangeDigest
@@ -87,29 +102,16 @@ def _placeholder(options: SignatureOptions | None, digits: int) -> PdfSignedData
     )
 
 
-def _place(
-    document: Admitted, options: SignatureOptions | None
-) -> tuple[pikepdf.Object, Rectangle, SigFieldSpec | None]:
-    """Page and rectangle of the signature, and the field to make where the document has none."""
-    wanted_page = options.page if options else 0
-    if document.existing is not None:
-        widget = next(iter(document.existing.get(Name.Kids, [])), document.existing)
-        page = widget.get(Name.P)
-        rectangle = widget_rectangle(document.existing)
-        if options is not None and options.appearance is not None and rectangle is None:
-            raise InvalidArgumentError(
-                "FIELD_WITHOUT_EXTENT",
-                "The field is invisible, so its signature cannot be shown.",
-                field="visible_signature",
-            )
-        page = page if page is not None else page_of(document, wanted_page)
-        return page, rectangle or (0.0, 0.0, 0.0, 0.0), None
-    page = page_of(document, wanted_page)
-    rectangle = new_rectangle(page, options)
-    number = (wanted_page or len(document.pdf.pages)) - 1
+def _field(name: str, lock: FieldLock | None, page: int, rectangle: Rectangle) -> SigFieldSpec:
+    """A field to be made; `page` is counted from 0."""
     left, bottom, right, top = (round(edge) for edge in rectangle)
-    spec = SigFieldSpec(document.field_name, on_page=number, box=(left, bottom, right, top))
-    return page, rectangle, spec
+    return SigFieldSpec(
+        name,
+        on_page=page,
+        box=(left, bottom, right, top),
+        field_mdp_spec=_field_mdp(lock),
+        doc_mdp_update_value=_permission(lock),
+    )
 
 
 def _apply(
@@ -127,14 +129,24 @@ def _apply(
     writer.update_container(widget)
 
 
-def _lock(field: generic.DictionaryObject) -> SigMDPSetup | None:
-    """What the field's signature locks, as the field says (ISO 32000-2 §12.7.5.5)."""
-    if "/Lock" not in field:
+def _transforms(document: Admitted) -> SigMDPSetup | None:
+    """What the signature certifies and locks (ISO 32000-2 §12.8.2)."""
+    certification, lock = document.certification, document.lock
+    if certification is None and lock is None:
         return None
-    lock = field["/Lock"]
-    permission = lock.get("/P")
     return SigMDPSetup(
         md_algorithm="sha256",
-        field_lock=FieldMDPSpec.from_pdf_object(lock),
-        docmdp_perms=MDPPerm(permission) if permission is not None else None,
+        certify=certification is not None,
+        field_lock=_field_mdp(lock),
+        docmdp_perms=MDPPerm(certification) if certification is not None else _permission(lock),
     )
+
+
+def _field_mdp(lock: FieldLock | None) -> FieldMDPSpec | None:
+    if lock is None:
+        return None
+    return FieldMDPSpec(FieldMDPAction(lock.action), list(lock.fields) or None)
+
+
+def _permission(lock: FieldLock | None) -> MDPPerm | None:
+    return MDPPerm(lock.permission) if lock is not None and lock.permission is not None else None

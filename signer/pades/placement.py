@@ -1,12 +1,14 @@
-"""Where on a page a visible signature goes.
+"""Where on a page visible signatures go.
 
-Places are reckoned on the page as a reader sees it: cropped, turned by /Rotate, origin at the lower left. A
-grid of cells stands on the bottom margin and fills from left to right, then upwards; the first cell that no
-annotation touches is taken, so that signatures never cover one another.
+Places are reckoned on the page as a reader sees it: cropped, turned by /Rotate, in points whatever /UserUnit
+is, origin at the lower left. A grid of cells stands on the bottom margin and fills from left to right, then
+upwards; only cells that no annotation touches are taken, so that signatures never cover one another. Where
+not all find room at full size, all are smaller.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pecete.errors import FailedPreconditionError
 
@@ -16,6 +18,7 @@ Rectangle = tuple[float, float, float, float]
 CELL_WIDTH, CELL_HEIGHT = 255.0, 75.0
 """Size of a signature in points where the page has room for it."""
 _MARGIN, _GAP = 36.0, 11.0
+_SCALES = (1.0, 0.8, 0.64, 0.5)
 _SMALLEST_SCALE = 0.35
 
 
@@ -23,21 +26,24 @@ _SMALLEST_SCALE = 0.35
 class Page:
     """The visible area of a page in its own user space, and the turn at which it is shown.
 
-    box: crop box within media box. rotation: clockwise, one of 0, 90, 180, 270.
+    box: crop box within media box. rotation: clockwise, one of 0, 90, 180, 270. unit: points in a
+    unit of user space (ISO 32000-2 §8.3.2.3, UserUnit).
     """
 
     box: Rectangle
     rotation: int = 0
+    unit: float = 1.0
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height as shown."""
-        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        """Width and height as shown, in points."""
+        width = (self.box[2] - self.box[0]) * self.unit
+        height = (self.box[3] - self.box[1]) * self.unit
         return (width, height) if self.rotation in (0, 180) else (height, width)
 
     def to_user_space(self, shown: Rectangle) -> Rectangle:
         """The rectangle of user space that is seen as `shown`."""
-        left, bottom, right, top = shown
+        left, bottom, right, top = (edge / self.unit for edge in shown)
         low_x, low_y, high_x, high_y = self.box
         return {
             0: (low_x + left, low_y + bottom, low_x + right, low_y + top),
@@ -50,35 +56,42 @@ class Page:
         """How the `rectangle` of user space is seen: the inverse of `to_user_space`."""
         left, bottom, right, top = rectangle
         low_x, low_y, high_x, high_y = self.box
-        return {
+        left, bottom, right, top = {
             0: (left - low_x, bottom - low_y, right - low_x, top - low_y),
             90: (bottom - low_y, high_x - right, top - low_y, high_x - left),
             180: (high_x - right, high_y - top, high_x - left, high_y - bottom),
             270: (high_y - top, left - low_x, high_y - bottom, right - low_x),
         }[self.rotation]
+        return left * self.unit, bottom * self.unit, right * self.unit, top * self.unit
 
 
-def next_free_cell(page: Page, occupied: Iterable[Rectangle]) -> Rectangle:
-    """The first free cell of `page`, in user space; `occupied` are annotation rectangles in user space.
+def free_cells(page: Page, occupied: Iterable[Rectangle], count: int) -> list[Rectangle]:
+    """The first `count` free cells of `page`, all of one size; rectangles here are in user space.
 
-    Raises FailedPreconditionError NO_ROOM_FOR_SIGNATURE.
+    occupied: the rectangles of annotations. Raises FailedPreconditionError NO_ROOM_FOR_SIGNATURE.
     """
     taken = [page.to_shown(rectangle) for rectangle in occupied]
-    for cell in _cells(page.size):
-        if not any(_overlap(cell, rectangle) for rectangle in taken):
-            return page.to_user_space(cell)
+    for scale in _SCALES:
+        free = (
+            cell
+            for cell in _cells(page.size, scale)
+            if not any(_overlap(cell, rectangle) for rectangle in taken)
+        )
+        found = [page.to_user_space(cell) for cell in islice(free, count)]
+        if len(found) == count:
+            return found
     raise FailedPreconditionError(
         "NO_ROOM_FOR_SIGNATURE",
-        "The page has no free place for another visible signature.",
+        f"The page has no free place for {count} more visible signature{'s' if count > 1 else ''}.",
         field="visible_signature.page",
     )
 
 
-def _cells(size: tuple[float, float]) -> Iterator[Rectangle]:
-    """Cells of the grid; small pages have smaller margins and one column of smaller cells."""
+def _cells(size: tuple[float, float], largest: float) -> Iterator[Rectangle]:
+    """Cells of the grid; small pages have smaller margins and one column of cells smaller than `largest`."""
     margin = min(_MARGIN, min(size) / 16)
     room_x, room_y = size[0] - 2 * margin, size[1] - 2 * margin
-    scale = min(1.0, room_x / CELL_WIDTH, room_y / CELL_HEIGHT)
+    scale = min(largest, room_x / CELL_WIDTH, room_y / CELL_HEIGHT)
     if scale < _SMALLEST_SCALE:
         return
     width, height, gap = CELL_WIDTH * scale, CELL_HEIGHT * scale, _GAP * scale

@@ -13,10 +13,11 @@ import pikepdf
 
 from pecete.errors import AbortedError, FailedPreconditionError, InternalError
 from signer.algorithms import DigestName
-from signer.pades.admission import Admitted, geometry, occupied
+from signer.pades.admission import Admitted
 from signer.pades.appearance import Appearance, EmptyAppearance, draw
 from signer.pades.options import SignatureOptions
-from signer.pades.placement import Rectangle, next_free_cell
+from signer.pades.pages import geometry
+from signer.pades.placement import Rectangle
 
 _CHUNK = 256 * 1024
 
@@ -124,25 +125,24 @@ def fill(section: AppendedSection, contents: bytes) -> bytes:
     return section.tail[:start] + digits + section.tail[start + len(digits) :]
 
 
-def new_rectangle(page: pikepdf.Object, options: SignatureOptions | None) -> Rectangle:
-    """Where a new field's widget stands on `page`; without extent for what is invisible."""
-    if options is None or options.appearance is None:
-        return 0.0, 0.0, 0.0, 0.0
-    return next_free_cell(geometry(page), occupied(page))
-
-
 def appearance_for(
     page: pikepdf.Object, rectangle: Rectangle, options: SignatureOptions
 ) -> Appearance | EmptyAppearance:
     """How the signature looks in `rectangle` (in user space) on `page`."""
     if options.appearance is None:
-        return EmptyAppearance()
+        return EmptyAppearance(size_of(rectangle))
     rotation = geometry(page).rotation
-    width, height = rectangle[2] - rectangle[0], rectangle[3] - rectangle[1]
+    width, height = size_of(rectangle)
     return draw(
         options.appearance,
         signing_time=options.signing_time,
         reason=options.reason,
+        commitment=options.commitment,
         size=(width, height) if rotation in (0, 180) else (height, width),
         rotation=rotation,
     )
+
+
+def size_of(rectangle: Rectangle) -> tuple[float, float]:
+    """Width and height of a rectangle."""
+    return rectangle[2] - rectangle[0], rectangle[3] - rectangle[1]

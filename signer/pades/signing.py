@@ -6,15 +6,15 @@ key; `complete_section` takes the signature value, wherever it was made, and che
 a time-stamp for level B-T; `signature_value` is what the time-stamp is over.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pecete.errors import InternalError, InvalidArgumentError
+from pecete.errors import InternalError
 from signer import algorithms, cms
 from signer.certificate_check import check_certificate, load_certificate
 from signer.cms import CmsConstants
+from signer.commitment import commitment_attributes, stated_commitment
 from signer.keys import Signatory, SigningKey
 from signer.pades import plain
 from signer.pades.admission import Admitted, admitted
@@ -67,7 +67,23 @@ def prepare_section(
     FIELD_WITHOUT_EXTENT; FailedPreconditionError NO_ROOM_FOR_SIGNATURE, CERTIFICATE_EXPIRED,
     CERTIFICATE_NOT_YET_VALID.
     """
-    return _prepare(path, signer, options, prefix)[0]
+    constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
+    certificate = load_certificate(signer.certificate)
+    with admitted(path, options) as document:
+        check_certificate(certificate, constants.algorithm, options.signing_time)
+        base = _base(document, constants, prefix)
+        further = commitment_attributes(options.commitment)
+        reserve = cms.size_without_timestamp(constants, further) + options.timestamp_reserve
+        try:
+            section = plain.prepare(document, options, reserve, base)
+        except NotPlainError:
+            from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
+
+            section = general.prepare(document, options, reserve, base)
+    attributes = cms.signed_attributes(constants, section.digest, further)
+    return PreparedSection(
+        **vars(section), signed_attributes=attributes, certificate=signer.certificate, cms=constants
+    )
 
 
 def complete_section(
@@ -81,8 +97,11 @@ def complete_section(
     CERTIFICATE_NOT_YET_VALID or ALGORITHM_NOT_RELIABLE; AbortedError DOCUMENT_CHANGED; InternalError
     BYTE_RANGE_WRONG.
     """
-    digest = prepared.cms.algorithm.digest
-    return _complete(prepared, signature, time, lambda: base_state(path, prepared.base_length, digest))
+    algorithm, certificate = prepared.cms.algorithm, load_certificate(prepared.certificate)
+    algorithms.verify(algorithm, certificate.public_key(), signature, prepared.signed_attributes)
+    check_certificate(certificate, algorithm, time)
+    _check_document(prepared, base_state(path, prepared.base_length, algorithm.digest))
+    return SignedSection(**vars(prepared), signature=signature)
 
 
 def sign_section(
@@ -90,15 +109,11 @@ def sign_section(
 ) -> SignedSection:
     """Sign the document at `path`; nothing is written to it.
 
-    Raises before the key is used what `prepare_section` raises; then what the key raises, and InternalError
-    SIGNATURE_VALUE_WRONG or BYTE_RANGE_WRONG where the result does not hold.
+    Raises before the key is used what `prepare_section` raises, and then what the key raises, which verifies
+    the signature itself.
     """
-    prepared, base = _prepare(path, key, options, prefix)
-    signature = key.sign(prepared.signed_attributes)
-    try:
-        return _complete(prepared, signature, options.signing_time, lambda: base)
-    except InvalidArgumentError as error:
-        raise InternalError(error.reason, error.message, field="signing_key") from error
+    prepared = prepare_section(path, key, options, prefix=prefix)
+    return SignedSection(**vars(prepared), signature=key.sign(prepared.signed_attributes))
 
 
 def signature_value(section: SignedSection) -> bytes:
@@ -119,39 +134,6 @@ def finish(section: SignedSection, timestamp_token: bytes | None) -> bytes:
     return fill(section, contents)
 
 
-def _prepare(
-    path: Path, signer: Signatory, options: SignatureOptions, prefix: HashState | None
-) -> tuple[PreparedSection, HashState]:
-    """The section, and the state that was fed with the document."""
-    constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
-    certificate = load_certificate(signer.certificate)
-    with admitted(path, options) as document:
-        check_certificate(certificate, constants.algorithm, options.signing_time)
-        base = _base(document, constants, prefix)
-        reserve = cms.size_without_timestamp(constants) + options.timestamp_reserve
-        try:
-            section = plain.prepare(document, options, reserve, base)
-        except NotPlainError:
-            from signer.pades import general  # brings pyHanko, which is slow to import and seldom needed
-
-            section = general.prepare(document, options, reserve, base)
-    attributes = cms.signed_attributes(constants, section.digest)
-    prepared = PreparedSection(
-        **vars(section), signed_attributes=attributes, certificate=signer.certificate, cms=constants
-    )
-    return prepared, base
-
-
-def _complete(
-    prepared: PreparedSection, signature: bytes, time: datetime, base: Callable[[], HashState]
-) -> SignedSection:
-    certificate = load_certificate(prepared.certificate)
-    algorithms.verify(prepared.cms.algorithm, certificate.public_key(), signature, prepared.signed_attributes)
-    check_certificate(certificate, prepared.cms.algorithm, time)
-    _check_document(prepared, base())
-    return SignedSection(**vars(prepared), signature=signature)
-
-
 def _base(document: Admitted, constants: CmsConstants, prefix: HashState | None) -> HashState:
     if prefix is None:
         return base_state(document.path, document.length, constants.algorithm.digest)
@@ -165,5 +147,6 @@ def _check_document(prepared: PreparedSection, base: HashState) -> None:
     digest = byte_range_digest(
         prepared.base_length, prepared.tail, prepared.gap_position, prepared.gap_length, base
     )
-    if cms.signed_attributes(prepared.cms, digest) != prepared.signed_attributes:
+    further = commitment_attributes(stated_commitment(prepared.signed_attributes))
+    if cms.signed_attributes(prepared.cms, digest, further) != prepared.signed_attributes:
         raise InternalError("BYTE_RANGE_WRONG", "The signed digest is not that of the file.")

@@ -12,7 +12,7 @@ from pikepdf import Array, Dictionary, Name
 
 from signer.material import ValidationMaterial
 from signer.pades.admission import Admitted
-from signer.pades.increment import allocate, append, is_streamed, structural_doubt, write
+from signer.pades.increment import Update, structural_doubt
 
 _VRI_KEYS = (Name.Cert, Name.CRL, Name.OCSP)
 
@@ -23,9 +23,8 @@ def append_store(document: Admitted, material: ValidationMaterial) -> bytes:
     Raises NotPlainError where the general writer is needed.
     """
     with structural_doubt():
-        streamed = is_streamed(document)
-        objects = _objects(document, material)
-        return bytes(write(document, objects, streamed=streamed)[0]) if objects else b""
+        update = Update(document)
+        return bytes(update.octets()[0]) if _fill(update, document, material) else b""
 
 
 def by_key(material: ValidationMaterial) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
@@ -37,19 +36,16 @@ def by_key(material: ValidationMaterial) -> tuple[tuple[str, tuple[bytes, ...]],
     )
 
 
-def _objects(document: Admitted, material: ValidationMaterial) -> dict[tuple[int, int], bytes]:
+def _fill(update: Update, document: Admitted, material: ValidationMaterial) -> bool:
+    """Add what the store lacks; whether that is anything."""
     root = document.pdf.Root
     store = root.get(Name.DSS)
-    made: list[pikepdf.Object] = []
+    is_new = store is None
     if store is None:
-        store = allocate(document)
-        store.Type = Name.DSS
-        root.DSS = store
-        made = [store, root]
-    written = store if store.is_indirect else root
-    known = dict(_digests(_streams(store)))
-    bodies: dict[tuple[int, int], bytes] = {}
-    changed: list[pikepdf.Object] = []
+        store = Dictionary(Type=Name.DSS)
+    written = None if is_new else store if store.is_indirect else root
+    known: dict[bytes, pikepdf.Object] = dict(_digests(_streams(store)))
+    is_filled = False
     for key, ders in by_key(material):
         listed = {digest for digest, _ in _digests(_items(store.get(Name(key))))}
         for der in ders:
@@ -57,13 +53,14 @@ def _objects(document: Admitted, material: ValidationMaterial) -> dict[tuple[int
             if digest in listed:
                 continue
             if digest not in known:
-                known[digest] = allocate(document)
-                bodies[known[digest].objgen] = _stream(der)
+                known[digest] = update.add(_stream(der))
             listed.add(digest)
-            changed.append(append(store, Name(key), known[digest], written))
-    if not changed:
-        return {}
-    return bodies | {item.objgen: item.unparse(resolved=True) for item in (*made, *changed)}
+            update.append(store, Name(key), known[digest], written)
+            is_filled = True
+    if is_filled and is_new:
+        root.DSS = update.add(store.unparse())
+        update.change(root)
+    return is_filled
 
 
 def _streams(store: pikepdf.Object) -> Iterator[pikepdf.Object]:

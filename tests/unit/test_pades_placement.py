@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pecete.errors import FailedPreconditionError
-from signer.pades.placement import CELL_HEIGHT, CELL_WIDTH, Page, Rectangle, next_free_cell
+from signer.pades.placement import CELL_HEIGHT, CELL_WIDTH, Page, Rectangle, free_cells
 
 A4 = Page((0.0, 0.0, 595.0, 842.0))
 coordinates = st.integers(-500, 500).map(float)
@@ -38,9 +38,9 @@ def test_corners_of_a_page_turned_by_a_quarter() -> None:
 
 
 def test_first_cells_stand_side_by_side_at_the_bottom() -> None:
-    first = next_free_cell(A4, [])
-    second = next_free_cell(A4, [first])
-    third = next_free_cell(A4, [first, second])
+    (first,) = free_cells(A4, [], 1)
+    (second,) = free_cells(A4, [first], 1)
+    (third,) = free_cells(A4, [first, second], 1)
     assert first == (36.0, 36.0, 36.0 + CELL_WIDTH, 36.0 + CELL_HEIGHT)
     assert second[0] > first[2] and second[1] == first[1]
     assert third[0] == first[0] and third[1] > first[3]
@@ -57,7 +57,7 @@ def test_signatures_lie_inside_the_page_and_never_overlap(
     taken: list[Rectangle] = []
     for _ in range(4):
         try:
-            cell = next_free_cell(page, taken)
+            (cell,) = free_cells(page, taken, 1)
         except FailedPreconditionError:
             break
         assert inside(cell, page.box)
@@ -68,10 +68,10 @@ def test_signatures_lie_inside_the_page_and_never_overlap(
 
 def test_a_full_page_is_an_error() -> None:
     with pytest.raises(FailedPreconditionError) as refusal:
-        next_free_cell(A4, [(0.0, 0.0, 595.0, 842.0)])
+        free_cells(A4, [(0.0, 0.0, 595.0, 842.0)], 1)
     assert refusal.value.reason == "NO_ROOM_FOR_SIGNATURE"
 
 
 def test_a_page_too_small_to_read_a_signature_on_is_an_error() -> None:
     with pytest.raises(FailedPreconditionError):
-        next_free_cell(Page((0.0, 0.0, 60.0, 60.0)), [])
+        free_cells(Page((0.0, 0.0, 60.0, 60.0)), [], 1)

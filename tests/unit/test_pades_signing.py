@@ -271,14 +271,21 @@ def test_a_hash_state_of_another_digest_is_a_fault(tmp_path: Path) -> None:
     assert fault.value.reason == "PREFIX_DIGEST_WRONG"
 
 
-def test_a_signature_that_does_not_verify_is_never_given_out(tmp_path: Path) -> None:
-    class LyingKey(SoftwareKey):
-        def sign(self, data: bytes) -> bytes:
-            return super().sign(data + b"!")
+def test_a_reference_to_nothing_never_becomes_one_to_a_new_object(tmp_path: Path) -> None:
+    def leave_room(pdf: pikepdf.Pdf) -> None:
+        pdf.Root.Marker = Array([pikepdf.String("x" * 20)])
 
-    with pytest.raises(PeceteError) as fault:
-        sign_section(write_document(tmp_path / "d.pdf"), LyingKey(), options())
-    assert (fault.value.code, fault.value.reason) == ("INTERNAL", "SIGNATURE_VALUE_WRONG")
+    path = write_document(tmp_path / "d.pdf", leave_room)
+    octets = path.read_bytes()
+    with pikepdf.open(path) as pdf:
+        size = int(pdf.trailer.Size)
+    room = b"(" + b"x" * 20 + b")"
+    assert octets.count(room) == 1
+    path.write_bytes(octets.replace(room, (b"%d 0 R" % (size + 1)).ljust(len(room))))
+    _, signed = sign(path)
+    with pikepdf.open(io.BytesIO(signed)) as pdf:
+        assert pdf.Root.AcroForm.Fields[0].objgen[0] > size
+        assert list(pdf.Root.Marker.as_list()) == [None]
 
 
 def test_a_token_larger_than_the_reserve_is_an_error_and_not_cut(tmp_path: Path) -> None:
