@@ -1,7 +1,7 @@
 """The wiring: every part is made here, once, and handed to whoever needs it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,13 +39,14 @@ from server.judging import Judge
 from server.material_collecting import ConfiguredLists, RevocationSource
 from server.metrics import Metrics
 from server.migrations import require_newest
+from server.revocation_check import KnownRevocations
 from server.revocation_fetching import RevocationFetcher
 from server.signature_session_service import SignatureSessionService
 from server.signing import DocumentSigner
 from server.signing_service import SigningService
 from server.stamping import Stamping
 from server.timestamping_service import TimestampingService
-from server.token_registry import Token, TokenRegistry
+from server.token_registry import TokenRegistry
 from server.two_phase_signing import TwoPhaseSigner
 from server.validation_service import ValidationService
 from server.workers import WorkerPool
@@ -69,6 +70,7 @@ class House:
     document_workers: WorkerPool
     authority: Authority | None
     time_stamper: TimeStamper | None
+    revocation: KnownRevocations
     augmenter: DocumentAugmenter
     metrics: Metrics
     health: Health
@@ -139,6 +141,7 @@ class House:
             signer=signer,
             judge=self.judge,
             workers=self.document_workers,
+            revocation=self.revocation,
             clock=self.clock,
         )
 
@@ -156,54 +159,63 @@ class House:
 @asynccontextmanager
 async def open_house(configuration: Configuration, clock: Callable[[], datetime]) -> AsyncIterator[House]:
     """Make every part, and close them in reverse order. Raises what keeps the server from starting."""
-    database = Database(configuration.database_url())
-    tokens = TokenRegistry(configuration.tokens)
-    judge = Judge(configuration.validation, configuration.server.workers, clock)
-    workers = WorkerPool(configuration.server.workers, document_work.prepare)
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(configuration.database_url())
+        stack.callback(database.close)
+        judge = Judge(configuration.validation, configuration.server.workers, clock)
+        stack.push_async_callback(judge.close)
+        workers = WorkerPool(configuration.server.workers, document_work.prepare)
+        stack.push_async_callback(workers.close)
         require_newest(database)
-        journal = Journal(clock)
+        journal, metrics = Journal(clock), Metrics()
         keeper = _keeper(configuration, database, journal, clock)
+        sources = await stack.enter_async_context(_open_sources(configuration, judge, clock))
+        revocation = KnownRevocations(judge.revocation_lists, judge.anchors, sources.fetcher)
+        tokens = TokenRegistry(configuration.tokens, metrics, revocation)
+        stack.push_async_callback(tokens.close)
         authority = await open_authority(configuration.timestamping, tokens, database, journal, clock)
-        async with (
-            open_time_stamper(authority, configuration.timestamping) as time_stamper,
-            _open_sources(configuration, judge, clock) as sources,
-        ):
-            metrics = Metrics()
-            yield House(
-                configuration=configuration,
-                clock=clock,
-                database=database,
-                journal=journal,
-                checkpoint_signer=checkpoint_signer(configuration),
-                keeper=keeper,
-                tokens=tokens,
-                judge=judge,
-                document_workers=workers,
-                authority=authority,
-                time_stamper=time_stamper,
-                augmenter=DocumentAugmenter(keeper, judge, sources, Stamping(time_stamper), workers),
-                metrics=metrics,
-                health=_health(database, tokens, metrics, authority.clock if authority else None),
-            )
-    finally:
-        await tokens.close()
-        await workers.close()
-        await judge.close()
-        database.close()
+        stamper = await stack.enter_async_context(open_time_stamper(authority, configuration.timestamping))
+        yield House(
+            configuration=configuration,
+            clock=clock,
+            database=database,
+            journal=journal,
+            checkpoint_signer=checkpoint_signer(configuration),
+            keeper=keeper,
+            tokens=tokens,
+            judge=judge,
+            document_workers=workers,
+            authority=authority,
+            time_stamper=stamper,
+            revocation=revocation,
+            augmenter=DocumentAugmenter(keeper, judge, sources.all, Stamping(stamper), workers),
+            metrics=metrics,
+            health=_health(database, tokens, authority.clock if authority else None),
+        )
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where validation material comes from: configured lists, then the network if that is configured."""
+
+    lists: ConfiguredLists
+    fetcher: RevocationFetcher | None
+
+    @property
+    def all(self) -> tuple[RevocationSource, ...]:
+        return (self.lists,) if self.fetcher is None else (self.lists, self.fetcher)
 
 
 @asynccontextmanager
 async def _open_sources(
     configuration: Configuration, judge: Judge, clock: Callable[[], datetime]
-) -> AsyncIterator[tuple[RevocationSource, ...]]:
-    """Where validation material comes from: configured lists, then the network if that is configured."""
+) -> AsyncIterator[_Sources]:
     lists = ConfiguredLists(judge.revocation_lists)
     if not configuration.validation.fetch:
-        yield (lists,)
+        yield _Sources(lists, None)
         return
     async with RevocationFetcher(clock) as fetcher:
-        yield lists, fetcher
+        yield _Sources(lists, fetcher)
 
 
 def checkpoint_signer(configuration: Configuration) -> CheckpointSigner:
@@ -236,25 +248,14 @@ def _keeper(
     )
 
 
-def _health(database: Database, tokens: TokenRegistry, metrics: Metrics, clock: str | None) -> Health:
+def _health(database: Database, tokens: TokenRegistry, clock: str | None) -> Health:
     """The database is needed for everything; a token that is away leaves the others at work."""
 
     async def look_at_database() -> None:
         await database.fetch(lambda connection: connection.exec_driver_sql("SELECT 1"))
 
-    def look_at(token: Token) -> Callable[[], Awaitable[None]]:
-        async def look() -> None:
-            answers = False
-            try:
-                await token.check()
-                answers = True
-            finally:
-                metrics.token_up.labels(token.settings.name).set(answers)
-
-        return look
-
     return Health(
         {"database": look_at_database},
-        {f"tokens/{name}": look_at(token) for name, token in tokens.tokens.items()},
+        {f"tokens/{name}": token.check for name, token in tokens.tokens.items()},
         {"timestamping/clock": clock} if clock else {},
     )

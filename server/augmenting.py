@@ -102,7 +102,7 @@ class DocumentAugmenter:
 
     async def _prove(self, sha256: str, level: str, field: str, given: ValidationMaterial) -> None:
         """Read the result anew, with the configured lists, which may know of a later revocation."""
-        lists = tuple(await self._judge.revocation_lists())
+        lists = await self._judge.revocation_lists()
         found = await self._survey(sha256, field, given + ValidationMaterial(crls=lists))
         wanted = _ORDER.index(level.removeprefix("B-"))
         for signature in found.signatures:

@@ -100,7 +100,8 @@ class TokenSettings:
     """One `[[tokens]]`: a PKCS#11 token and the principals that may sign with it.
 
     Without `pin` the PIN comes with each call, and one process drives the token whatever `workers` says;
-    without `allowed` nobody signs.
+    without `allowed` nobody signs. A process whose token takes longer than `timeout_seconds` over one
+    signature is killed.
     """
 
     name: str
@@ -108,6 +109,7 @@ class TokenSettings:
     token_label: str
     pin: Secret | None = None
     workers: int = 1
+    timeout_seconds: int = 60
     rsa_scheme: Literal["pkcs1", "pss"] | None = None
     allowed: tuple[str, ...] = ()
 
@@ -280,6 +282,8 @@ def _check_tokens(configuration: Configuration) -> None:
         seen.add(token.name)
         if not 1 <= token.workers <= 64:
             raise wrong_value(f"tokens[{index}].workers", "This must be between 1 and 64.")
+        if not 1 <= token.timeout_seconds <= 3600:
+            raise wrong_value(f"tokens[{index}].timeout_seconds", "This must be between 1 and 3600.")
         for position, principal in enumerate(token.allowed):
             if not _PRINCIPAL.fullmatch(principal):
                 raise wrong_value(f"tokens[{index}].allowed[{position}]", "This must be principals/NAME.")

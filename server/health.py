@@ -13,15 +13,18 @@ from server import logs
 PATIENCE_SECONDS = 10.0
 """How long a part may take to say how it is."""
 
-Check = Callable[[], Awaitable[object]]
-"""Looks at one part; raises PeceteError when it does not work."""
+_WORKS = "ok"
+
+Check = Callable[[], Awaitable[str | None]]
+"""Looks at one part and gives a remark if there is any; raises PeceteError when it does not work."""
 
 
 @dataclass(frozen=True)
 class Look:
     """What a look found: whether the service can work, and each part's state, `ok` or a reason.
 
-    A part that does not answer in time is `TIMED_OUT`, one that fails as nobody foresaw `INTERNAL_ERROR`.
+    A part that does not answer in time is `TIMED_OUT`, one that fails as nobody foresaw `INTERNAL_ERROR`; a
+    remark stands after `ok`. `service` is `ok`, `degraded` when an optional part fails, or `failed`.
     """
 
     healthy: bool
@@ -53,11 +56,12 @@ class Health:
     async def look(self) -> Look:
         """Ask every part at once and tell gRPC's health service."""
         required, optional = await asyncio.gather(self._states(self._required), self._states(self._optional))
-        healthy = all(state == "ok" for state in required.values())
+        healthy = all(map(_works, required.values()))
         await self._tell(OVERALL_HEALTH, healthy)
         for name, state in optional.items():
-            await self._tell(name, state == "ok")
-        return Look(healthy, {**required, **optional, **self._notes})
+            await self._tell(name, _works(state))
+        service = "failed" if not healthy else "ok" if all(map(_works, optional.values())) else "degraded"
+        return Look(healthy, {"service": service, **required, **optional, **self._notes})
 
     async def stopping(self) -> None:
         """Tell load balancers for good that nothing new is taken."""
@@ -75,7 +79,7 @@ class Health:
     async def _state(self, part: str, check: Check) -> str:
         try:
             async with asyncio.timeout(self._patience):
-                await check()
+                remark = await check()
         except PeceteError as error:
             return error.reason
         except TimeoutError:
@@ -83,4 +87,8 @@ class Health:
         except Exception:  # the fence around the parts: whatever one of them does, the others are looked at
             self._log.exception("health check failed", part=part)
             return "INTERNAL_ERROR"
-        return "ok"
+        return f"{_WORKS} ({remark})" if remark else _WORKS
+
+
+def _works(state: str) -> bool:
+    return state.startswith(_WORKS)

@@ -27,11 +27,12 @@ class Judge:
     def __init__(self, settings: ValidationSettings, workers: int, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._clock = clock
-        self._anchors = tuple(
+        self.anchors = tuple(
             der
             for index, path in enumerate(settings.trust)
             for der in read_certificates(path, f"validation.trust[{index}]")
         )
+        self._lists: tuple[object, tuple[bytes, ...]] = (None, ())
         self._workers = [ValidationWorker() for _ in range(workers)]
         self._free: asyncio.LifoQueue[ValidationWorker] = asyncio.LifoQueue()  # the warm one first
         for worker in self._workers:
@@ -42,13 +43,13 @@ class Judge:
     async def judge(self, path: Path, *, display_name: str, time: datetime | None = None) -> ValidationReport:
         """Judge the document stored at `path` as of an aware time, or now.
 
-        Raises what `ValidationWorker.validate` raises. Revocation lists are read anew each time.
+        Raises what `ValidationWorker.validate` raises. Revocation lists are read anew when they have changed.
         """
         policy = ValidationPolicy(
-            anchors=self._anchors,
+            anchors=self.anchors,
             time=time or self._clock(),
             revocation=self._settings.revocation,
-            crls=tuple(await self.revocation_lists()),
+            crls=await self.revocation_lists(),
         )
         report = await self._run(lambda worker: worker.validate(path, policy))
         return replace(report, file=display_name)
@@ -59,7 +60,7 @@ class Judge:
         Whatever the policy says of revocation, here it must be known. Raises what `judge` raises.
         """
         policy = ValidationPolicy(
-            anchors=self._anchors,
+            anchors=self.anchors,
             time=self._clock(),
             revocation="required",
             certificates=material.certificates,
@@ -68,9 +69,18 @@ class Judge:
         )
         return await self._run(lambda worker: worker.survey(path, policy, field))
 
-    async def revocation_lists(self) -> list[bytes]:
-        """Give the configured revocation lists, DER. Raises CONFIGURATION_PATH_UNREADABLE."""
-        return await asyncio.to_thread(self._read_crls)
+    async def revocation_lists(self) -> tuple[bytes, ...]:
+        """Give the configured revocation lists, DER: the same tuple as before while no file has changed.
+
+        Raises InvalidArgumentError CONFIGURATION_PATH_UNREADABLE.
+        """
+        try:
+            version = [_version(path) for path in self._settings.crl]
+        except OSError as error:
+            raise _unreadable_list() from error
+        if self._lists[0] != version:
+            self._lists = (version, await asyncio.to_thread(self._read_crls))
+        return self._lists[1]
 
     async def _run(self, work: Callable[[ValidationWorker], Answer]) -> Answer:
         """Do what takes long with a free worker, in a thread."""
@@ -93,20 +103,30 @@ class Judge:
             return _unjudged(error, display_name)
         return json.dumps(report.to_json(), ensure_ascii=False)
 
-    def _read_crls(self) -> list[bytes]:
+    def _read_crls(self) -> tuple[bytes, ...]:
         try:
             files = [path.read_bytes() for path in self._settings.crl]
         except OSError as error:
-            raise InvalidArgumentError(
-                "CONFIGURATION_PATH_UNREADABLE", "A revocation list cannot be read.", field="validation.crl"
-            ) from error
-        return [der for data in files for der in read_ders(data, "X509 CRL", "validation.crl")]
+            raise _unreadable_list() from error
+        return tuple(der for data in files for der in read_ders(data, "X509 CRL", "validation.crl"))
 
     async def close(self) -> None:
         """End the worker processes."""
         for worker in self._workers:
             await asyncio.to_thread(worker.close)
         self._threads.shutdown(wait=False)
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """What differs between a file and its successor."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _unreadable_list() -> InvalidArgumentError:
+    return InvalidArgumentError(
+        "CONFIGURATION_PATH_UNREADABLE", "A revocation list cannot be read.", field="validation.crl"
+    )
 
 
 def _unjudged(error: PeceteError, display_name: str) -> str:

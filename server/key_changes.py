@@ -21,7 +21,7 @@ from server.config import Configuration, TokenSettings, load
 from server.database import Database
 from server.migrations import require_newest
 from server.times import utc_now
-from server.token_registry import token_configuration
+from server.token import token_configuration
 from signer.algorithms import key_bits
 from signer.key_notices import KeyNotice, algorithm_notices, key_notices
 from signer.tokens.certificates import SigningKeyPurpose

@@ -26,6 +26,27 @@ class Metrics:
         self.token_up = Gauge(
             "pecete_token_up", "1: the token answers, 0: it does not", ["token"], registry=self.registry
         )
+        self.token_pin_tries_low = Gauge(
+            "pecete_token_pin_tries_low",
+            "1: the token says that few or no tries are left for its PIN",
+            ["token"],
+            registry=self.registry,
+        )
+        self.token_recoveries = Counter(
+            "pecete_token_recoveries", "Times a token answered again", ["token"], registry=self.registry
+        )
+        self.token_worker_losses = Counter(
+            "pecete_token_worker_losses",
+            "Worker processes of a token that crashed, or were killed for hanging",
+            ["token", "cause"],
+            registry=self.registry,
+        )
+        self.token_failovers = Counter(
+            "pecete_token_failovers",
+            "Signatures that another token with the same key made in this one's place",
+            ["token"],
+            registry=self.registry,
+        )
         self.jobs = Counter("pecete_jobs", "Background jobs run", ["work", "outcome"], registry=self.registry)
 
     def finished(self, method: str, code: str, reason: str, seconds: float) -> None:

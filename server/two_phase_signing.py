@@ -23,6 +23,7 @@ from server.document_work import prepare_with_summary
 from server.documents import Document
 from server.idempotency import RequestKey, remember
 from server.judging import Judge
+from server.revocation_check import KnownRevocations
 from server.signature_session_messages import completion_message, preview_text, session_message
 from server.signature_sessions import LIFETIME, SignatureSession, chain_text
 from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
@@ -55,6 +56,7 @@ class TwoPhaseSigner:
         signer: DocumentSigner,
         judge: Judge,
         workers: WorkerPool,
+        revocation: KnownRevocations,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -63,6 +65,7 @@ class TwoPhaseSigner:
         self._signer = signer
         self._judge = judge
         self._workers = workers
+        self._revocation = revocation
         self._clock = clock
 
     def now(self) -> int:
@@ -76,9 +79,10 @@ class TwoPhaseSigner:
 
         Raises what `prepare_section` and `authorise_step` raise, with field "certificate" for a certificate
         that cannot sign; NotFoundError DOCUMENT_NOT_FOUND; FailedPreconditionError
-        TIMESTAMP_AUTHORITY_NOT_CONFIGURED; what judging the document raises.
+        TIMESTAMP_AUTHORITY_NOT_CONFIGURED or CERTIFICATE_REVOKED; what judging the document raises.
         """
         self._signer.require_level(order.level)
+        await self._revocation.require_unrevoked(signer.certificate, signer.chain, field="certificate")
         name = target.document
         if target.step:
             certificate = sha256(signer.certificate).digest()

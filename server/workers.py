@@ -1,7 +1,8 @@
 """A pool of worker processes, for what holds the processor or drives a token.
 
 Each worker is spawned (a forked process would share PKCS#11 state) and has one job at a time, so one that
-crashes takes no other job with it. It dies with the server, even a killed one, and never stays logged in.
+crashes or hangs takes no other job with it. It dies with the server, even a killed one, and so never stays
+logged in.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from pecete.errors import PeceteError, ResourceExhaustedError, UnavailableError
 
@@ -23,6 +25,9 @@ MAXIMUM_WAITING = 1000
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+
+Loss = Literal["crash", "timeout"]
+"""Why a worker was lost with its job: it died, or it was killed because the job took too long."""
 
 
 class WorkerFaultError(Exception):
@@ -35,9 +40,26 @@ class _RefusedError(Exception):
 
 @dataclass
 class _Slot:
-    """One worker's place in the pool; its process starts with its first job and again after a crash."""
+    """One worker's place in the pool; its process starts with its first job and again after a crash.
+
+    process: its id, once it has started.
+    """
 
     executor: ProcessPoolExecutor | None = None
+    process: Future[int] | None = None
+
+
+@dataclass
+class _Job:
+    """A job under way: its slot, what its loss is called, and the alarm that ends it in time."""
+
+    slot: _Slot
+    loss: Loss = "crash"
+    alarm: asyncio.TimerHandle | None = None
+
+
+class _LostError(Exception):
+    """A worker was lost with its job; the one argument is the Loss."""
 
 
 class WorkerPool:
@@ -46,12 +68,23 @@ class WorkerPool:
     When the initializer raises a PeceteError, such as for a wrong PIN, the pool says the same to every later
     call and never tries again, as each try could be the token's last. Only after an UnavailableError, such as
     for a token that is not plugged in, the next call tries anew. The first process is prepared alone.
+
+    timeout: seconds after which the worker of an unfinished job is killed; None: never. lost: hears of every
+    worker that was lost with its job.
     """
 
     def __init__(
-        self, workers: int, initializer: Callable[..., object], initargs: tuple[object, ...] = ()
+        self,
+        workers: int,
+        initializer: Callable[..., object],
+        initargs: tuple[object, ...] = (),
+        *,
+        timeout: float | None = None,
+        lost: Callable[[Loss], None] | None = None,
     ) -> None:
         self._preparation = (initializer, initargs)
+        self._timeout = timeout
+        self._lost = lost
         self._free: asyncio.LifoQueue[_Slot] = asyncio.LifoQueue()
         for _ in range(workers):
             self._free.put_nowait(_Slot())
@@ -66,19 +99,23 @@ class WorkerPool:
         """Run a function of a module in a worker and give what it returns; arguments and result are pickled.
 
         A job whose worker crashes is run once more in a new one, so it has no effect that may not happen
-        twice. Raises what the initializer or the function raises if that is a PeceteError, otherwise
-        WorkerFaultError; UnavailableError WORKER_CRASHED or WORKERS_CLOSED; ResourceExhaustedError
-        WORKERS_BUSY.
+        twice; one that takes too long is not. Raises what the initializer or the function raises if that is
+        a PeceteError, otherwise WorkerFaultError; UnavailableError WORKER_CRASHED, WORKER_TIMED_OUT or
+        WORKERS_CLOSED; ResourceExhaustedError WORKERS_BUSY.
         """
         try:
             return await self._attempt(function, args, kwargs)
-        except BrokenProcessPool:
-            self._is_proven = False
+        except _LostError as error:
+            if error.args[0] == "timeout":
+                raise _lost_with(error.args[0]) from error
+        return await self.run_once(function, *args, **kwargs)
+
+    async def run_once(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Run a function as `run` does, but never again whatever becomes of its worker."""
         try:
             return await self._attempt(function, args, kwargs)
-        except BrokenProcessPool as error:
-            self._is_proven = False
-            raise UnavailableError("WORKER_CRASHED", "A worker process crashed twice over this.") from error
+        except _LostError as error:
+            raise _lost_with(error.args[0]) from error
 
     async def close(self) -> None:
         """Take no new job, finish those that were taken, and end the processes."""
@@ -108,10 +145,15 @@ class WorkerPool:
             self._free.put_nowait(slot)
             raise
         loop = asyncio.get_running_loop()
+        job = _Job(slot)
+        if self._timeout is not None:
+            job.alarm = loop.call_later(self._timeout, _end, job)
         # The slot is free when the job is over, not when its caller gives up waiting.
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._give_back, slot, done))
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._give_back, job, done))
         try:
             return await asyncio.wrap_future(future)
+        except BrokenProcessPool:
+            raise _LostError(job.loss) from None
         except _RefusedError as refused:
             error: PeceteError = refused.args[0]
             if not isinstance(error, UnavailableError):
@@ -145,12 +187,38 @@ class WorkerPool:
             initializer=_begin,
             initargs=self._preparation,
         )
+        slot.process = slot.executor.submit(os.getpid)
         return slot.executor.submit(_run, *job)
 
-    def _give_back(self, slot: _Slot, done: Future[Any]) -> None:
+    def _give_back(self, job: _Job, done: Future[Any]) -> None:
+        if job.alarm is not None:
+            job.alarm.cancel()
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            slot.executor = None
-        self._free.put_nowait(slot)
+            job.slot.executor = None
+            self._is_proven = False
+            if self._lost is not None:
+                self._lost(job.loss)
+        self._free.put_nowait(job.slot)
+
+
+def _end(job: _Job) -> None:
+    """Kill the worker of a job that takes too long, at once or when its process has started."""
+    job.loss = "timeout"
+    if job.slot.process is not None:
+        job.slot.process.add_done_callback(_kill)
+
+
+def _kill(process: Future[int]) -> None:
+    """Kill a worker that is not dead already."""
+    if process.exception() is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.result(), signal.SIGKILL)
+
+
+def _lost_with(loss: Loss) -> UnavailableError:
+    if loss == "timeout":
+        return UnavailableError("WORKER_TIMED_OUT", "A worker process took too long over this.")
+    return UnavailableError("WORKER_CRASHED", "The worker processes of this crashed.")
 
 
 class _Worker:

@@ -8,14 +8,15 @@ from functools import partial
 from typing import TypeVar
 
 import pkcs11
-from pkcs11 import Mechanism, TokenFlag
+from pkcs11 import Mechanism
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PeceteError
 from signer.algorithms import check_certificate_key
 from signer.tokens.configuration import TokenConfiguration
-from signer.tokens.faults import LOST, login_error, pin_flags, pin_locked, typed_faults
+from signer.tokens.faults import LOST, pin_flags, tries_left, typed_faults
 from signer.tokens.inventory import InventoryEntry, SigningKeyInfo, read_inventory
 from signer.tokens.key import LoadedKey, TokenKey, load_key
+from signer.tokens.login import CallerPin, log_in_as_configured, log_in_for_caller
 from signer.tokens.mechanisms import negotiate
 from signer.tokens.module import Module, load
 from signer.tokens.objects import clean_text
@@ -36,6 +37,14 @@ class _OpenToken:
     keys: dict[str, LoadedKey] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class TokenLook:
+    """What a token shows without a login: its keys, and what it says of its PIN's tries (`tries_left`)."""
+
+    keys: tuple[SigningKeyInfo, ...]
+    tries_left: str
+
+
 class TokenSession:
     """The token of a worker process. Nothing is touched before the first use; one thread only.
 
@@ -53,50 +62,59 @@ class TokenSession:
         self._seen: set[str] = set()
         """Every key that this token has had: one that is missing is lost, not unknown."""
 
-    def list_keys(self) -> list[SigningKeyInfo]:
-        """Give the token's signing keys, read now, without a login.
+    def look(self) -> TokenLook:
+        """Give what the token shows, read now, without a login.
 
         Raises UnavailableError TOKEN_NOT_PRESENT, TOKEN_MODULE_NOT_LOADED or TOKEN_FAULT,
         FailedPreconditionError TOKEN_AMBIGUOUS.
         """
-        entries = self._reopening(self._read_again)
-        return [entry.info for entry in entries.values()]
+        return self._reopening(self._look)
 
-    def probe(self) -> None:
-        """Open the token and log in where its PIN is configured. Raises as `key` of the token and its PIN."""
-        if self._configuration.pin is None:
-            self._reopening(self._opened)
-        else:
-            self._reopening(lambda: self._logged_in(None))
+    def _look(self) -> TokenLook:
+        entries = self._read_again()
+        left = tries_left(pin_flags(self._opened().token))
+        return TokenLook(tuple(entry.info for entry in entries.values()), left.get("tries_left", ""))
+
+    def probe(self) -> TokenLook:
+        """Look at the token, and log in where its PIN is configured. Raises as `key` of both."""
+        return self._reopening(self._look_inside)
+
+    def _look_inside(self) -> TokenLook:
+        """What was open before may be lost without a sign of it, so the token itself is asked."""
+        found = self._look()
+        if self._configuration.pin is not None:
+            self._logged_in(None)
+        return found
 
     @contextmanager
     def key(self, certificate_sha256: str, pin: str | None) -> Iterator[TokenKey]:
         """Give a key that signs inside the block. The certificate is judged before the PIN is used.
 
         Raises NotFoundError SIGNING_KEY_NOT_FOUND; FailedPreconditionError CERTIFICATE_EXPIRED,
-        CERTIFICATE_NOT_YET_VALID, ALGORITHM_NOT_RELIABLE, PIN_INCORRECT, PIN_LOCKED, PIN_NOT_SET or
-        TOKEN_MECHANISM_MISSING; InvalidArgumentError PIN_REQUIRED; and what `list_keys` raises.
+        CERTIFICATE_NOT_YET_VALID, ALGORITHM_NOT_RELIABLE or TOKEN_MECHANISM_MISSING; InvalidArgumentError
+        PIN_REQUIRED; what `look` raises, and of the PIN what `signer.tokens.login` raises.
         """
         entry = self._reopening(partial(self._entry, certificate_sha256))
         self._check_certificate(entry)
         if self._configuration.pin is None and not pin:
             raise InvalidArgumentError("PIN_REQUIRED", "This token asks for its PIN each time.", field="pin")
-        key = TokenKey(entry.info, partial(self._sign, certificate_sha256, pin))
+        given = CallerPin(pin) if pin and self._configuration.pin is None else None
+        key = TokenKey(entry.info, partial(self._sign, certificate_sha256, given))
         try:
-            self._reopening(partial(self._loaded_key, certificate_sha256, pin))
+            self._reopening(partial(self._loaded_key, certificate_sha256, given))
             yield key
         finally:
             key.release()
             if self._configuration.pin is None:
                 self._log_out()
 
-    def _sign(self, certificate_sha256: str, pin: str | None, data: bytes) -> bytes:
+    def _sign(self, certificate_sha256: str, pin: CallerPin | None, data: bytes) -> bytes:
         return self._reopening(partial(self._sign_once, certificate_sha256, pin, data))
 
-    def _sign_once(self, certificate_sha256: str, pin: str | None, data: bytes) -> bytes:
+    def _sign_once(self, certificate_sha256: str, pin: CallerPin | None, data: bytes) -> bytes:
         key = self._loaded_key(certificate_sha256, pin)
-        if self._configuration.pin is None or not key.asks_each_time:
-            return key.sign(data, pin)
+        if pin is not None or not key.asks_each_time:
+            return key.sign(data, pin.value if pin else None)
         # Each use of such a key is a PIN try, and the PIN may have been changed since the login.
         with self._guard.turn():
             return key.sign(data, self._configuration.pin)
@@ -155,7 +173,7 @@ class TokenSession:
             )
         check_certificate_key(entry.info.algorithm, entry.public_key, now)
 
-    def _loaded_key(self, certificate_sha256: str, pin: str | None) -> LoadedKey:
+    def _loaded_key(self, certificate_sha256: str, pin: CallerPin | None) -> LoadedKey:
         if self._open is None or certificate_sha256 not in self._open.keys:
             entry = self._entry(certificate_sha256)
             opened = self._opened()
@@ -164,30 +182,23 @@ class TokenSession:
             return opened.keys[certificate_sha256]
         return self._open.keys[certificate_sha256]
 
-    def _logged_in(self, pin: str | None) -> pkcs11.Session:
+    def _logged_in(self, pin: CallerPin | None) -> pkcs11.Session:
         opened = self._opened()
         if opened.login is None:
-            if pin_flags(opened.token) & TokenFlag.USER_PIN_LOCKED:
-                raise pin_locked()
-            if self._configuration.pin is None:
-                opened.login = self._try_pin(opened.token, pin or "")
-            else:
-                with self._guard.turn():
-                    opened.login = self._try_pin(opened.token, self._configuration.pin)
+            opened.login = self._log_in(opened.token, pin)
         return opened.login
 
-    def _try_pin(self, token: pkcs11.Token, pin: str) -> pkcs11.Session:
+    def _log_in(self, token: pkcs11.Token, pin: CallerPin | None) -> pkcs11.Session:
         try:
-            return token.open(user_pin=pin)
-        except pkcs11.PKCS11Error as error:
-            refusal = login_error(error, pin_flags(token))
-            if refusal is None:
-                raise
+            if pin is not None:
+                return log_in_for_caller(token, pin)
+            return log_in_as_configured(token, self._configuration.pin or "", self._guard)
+        except PeceteError:
             # The session that python-pkcs11 opened for the failed login cannot be closed otherwise. A failure
             # of that must not look like a loss, after which this PIN would be tried again.
             with suppress(PeceteError, pkcs11.PKCS11Error):
                 self._let_go()
-            raise refusal from error
+            raise
 
     def _log_out(self) -> None:
         """End the login whatever it takes; closing a session of a lost token may fail."""

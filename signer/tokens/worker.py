@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 from pecete.errors import InternalError
 from signer.tokens.configuration import TokenConfiguration
-from signer.tokens.inventory import SigningKeyInfo
 from signer.tokens.key import TokenKey
 from signer.tokens.pin_guard import PinGuard
-from signer.tokens.session import TokenSession
+from signer.tokens.session import TokenLook, TokenSession
 
 __all__ = [
     "PinGuard",
     "TokenConfiguration",
-    "list_signing_keys",
+    "TokenLook",
+    "look",
     "open_token",
     "probe",
     "sign",
@@ -46,14 +46,14 @@ def open_token(
     _session = TokenSession(configuration, guard or PinGuard(), clock)
 
 
-def list_signing_keys() -> list[SigningKeyInfo]:
-    """Give the token's keys, for signatures and for time-stamps. Raises as `TokenSession.list_keys`."""
-    return _current().list_keys()
+def look() -> TokenLook:
+    """Give the token's keys, for signatures and for time-stamps. Raises as `TokenSession.look`."""
+    return _current().look()
 
 
-def probe() -> None:
-    """Open the token now, so that a start can tell what is wrong. Raises what `TokenSession.probe` raises."""
-    _current().probe()
+def probe() -> TokenLook:
+    """Look at the token and log in where its PIN is configured. Raises what `TokenSession.probe` raises."""
+    return _current().probe()
 
 
 def sign(certificate_sha256: str, data: bytes, pin: str | None) -> bytes:

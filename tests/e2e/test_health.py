@@ -29,14 +29,20 @@ async def test_health_follows_the_required_parts() -> None:
     application = http_application(Metrics(), health.look)
     async with TestClient(TestServer(application)) as client:
         answer = await client.get("/healthz")
-        assert (answer.status, await answer.json()) == (200, {"database": "ok", "tokens/seal": "ok"})
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"service": "ok", "database": "ok", "tokens/seal": "ok"},
+        )
         token.broken = True
         answer = await client.get("/healthz")
-        assert (answer.status, (await answer.json())["tokens/seal"]) == (200, "DATABASE_UNAVAILABLE")
+        states_then = await answer.json()
+        assert (answer.status, states_then["tokens/seal"]) == (200, "DATABASE_UNAVAILABLE")
+        assert states_then["service"] == "degraded"
         assert await states(health, "", "tokens/seal") == ["SERVING", "NOT_SERVING"]
         database.broken = True
         answer = await client.get("/healthz")
         assert (answer.status, (await answer.json())["database"]) == (503, "DATABASE_UNAVAILABLE")
+        assert (await answer.json())["service"] == "failed"
         assert await states(health, "") == ["NOT_SERVING"]
         database.broken = token.broken = False
         await health.look()

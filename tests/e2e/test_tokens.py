@@ -129,7 +129,7 @@ def workers(
 
 
 def only_key(pool: ProcessPoolExecutor) -> SigningKeyInfo:
-    (info,) = pool.submit(worker.list_signing_keys).result()
+    (info,) = pool.submit(worker.look).result().keys
     return info
 
 
@@ -297,7 +297,7 @@ def test_a_token_that_is_not_there_is_unavailable(
 ) -> None:
     configuration = replace(hsm.token_configuration("primar", with_pin=True), **change)  # type: ignore[arg-type]
     with workers(hsm, configuration) as pool:
-        assert refusal(UnavailableError, pool, worker.list_signing_keys).reason == reason
+        assert refusal(UnavailableError, pool, worker.look).reason == reason
         assert refusal(UnavailableError, pool, worker.probe).reason == reason
 
 
@@ -318,7 +318,7 @@ def test_a_token_that_vanishes_comes_back_and_another_in_its_place_is_not_taken_
         for _ in range(2):
             gone = refusal(UnavailableError, pool, worker.sign, info.id, DATA, pin)
             assert (gone.reason, gone.field) == ("TOKEN_NOT_PRESENT", "signing_key")
-        assert refusal(UnavailableError, pool, worker.list_signing_keys).reason == "TOKEN_NOT_PRESENT"
+        assert refusal(UnavailableError, pool, worker.look).reason == "TOKEN_NOT_PRESENT"
         foreign.rename(slot)
         replaced = refusal(UnavailableError, pool, worker.sign, info.id, DATA, pin)
         assert replaced.reason == "TOKEN_NOT_PRESENT"

@@ -8,7 +8,8 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from pecete.errors import (
     UnavailableError,
 )
 from server import workers
-from server.workers import WorkerFaultError, WorkerPool
+from server.workers import Loss, WorkerFaultError, WorkerPool
 
 pytestmark = pytest.mark.e2e
 
@@ -238,6 +239,85 @@ def kill_and_wait(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     assert select.select([watched], [], [], 30)[0]
     os.close(watched)
+
+
+def set_alarm_by_hand(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[Callable[[], object]]:
+    """Have the running loop's alarms of so many seconds go off when the test says so; give what they do."""
+    loop = asyncio.get_running_loop()
+    call_later, alarms = loop.call_later, list[Callable[[], object]]()
+
+    def take(delay: float, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+        if delay == seconds:
+            alarms.append(partial(callback, *args))
+            delay = 86_400
+        return call_later(delay, callback, *args)
+
+    monkeypatch.setattr(loop, "call_later", take)
+    return alarms
+
+
+async def until_shut_out(gate: IO[str]) -> None:
+    """Wait until a job waits at the gate: the kernel lists the lock that it wants as blocked."""
+    inode = f":{os.fstat(gate.fileno()).st_ino} "
+    while not any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines()):
+        await asyncio.sleep(0)
+
+
+async def test_a_job_that_hangs_is_ended_alone_and_not_tried_again(
+    log: Path, gate: IO[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[Loss] = []
+    pool = WorkerPool(2, ready, (log,), timeout=4711, lost=losses.append)
+    await pool.run(os.getpid)
+    alarms = set_alarm_by_hand(monkeypatch, 4711)
+    hanging = asyncio.create_task(pool.run(wait_for, Path(gate.name)))
+    await until_shut_out(gate)
+    assert await asyncio.gather(*(pool.run(add, number, right=0) for number in range(9))) == list(range(9))
+    begun = starts(log)
+    alarms[0]()
+    with pytest.raises(UnavailableError, match="WORKER_TIMED_OUT"):
+        await hanging
+    assert losses == ["timeout"]
+    assert starts(log) == begun
+    assert await asyncio.gather(*(pool.run(add, 1, right=1) for _ in range(4))) == [2] * 4
+    assert starts(log) > begun
+    await pool.close()
+
+
+async def test_a_worker_that_hangs_while_it_starts_is_ended_too(
+    log: Path, gate: IO[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = WorkerPool(1, wait_for, (Path(gate.name),), timeout=4711)
+    alarms = set_alarm_by_hand(monkeypatch, 4711)
+    call = asyncio.create_task(pool.run(os.getpid))
+    await until_shut_out(gate)
+    alarms[0]()
+    with pytest.raises(UnavailableError, match="WORKER_TIMED_OUT"):
+        await call
+    fcntl.flock(gate, fcntl.LOCK_UN)
+    assert await pool.run(os.getpid) != os.getpid()
+    await pool.close()
+
+
+async def test_what_may_not_be_repeated_is_not(pool: WorkerPool, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="WORKER_CRASHED"):
+        await pool.run_once(crash_unless, tmp_path / "marker")
+    assert await pool.run_once(crash_unless, tmp_path / "marker") == "done"
+
+
+async def test_a_crash_in_one_pool_is_none_in_another(pool: WorkerPool, log: Path, gate: IO[str]) -> None:
+    """Each token has a pool of its own: a module that crashes disturbs no other."""
+    losses: list[Loss] = []
+    other = WorkerPool(1, ready, (log,), lost=losses.append)
+    pid = await other.run(os.getpid)
+    waiting = asyncio.create_task(other.run(wait_for, Path(gate.name)))
+    await until_shut_out(gate)
+    with pytest.raises(UnavailableError, match="WORKER_CRASHED"):
+        await pool.run(crash)
+    fcntl.flock(gate, fcntl.LOCK_UN)
+    assert await waiting == "through"
+    assert (await other.run(os.getpid), losses) == (pid, [])
+    await other.close()
 
 
 def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:

@@ -22,17 +22,26 @@ async def test_a_part_that_hangs_holds_up_none() -> None:
     async with asyncio.timeout(5):
         look = await health.look()
     assert look.healthy
-    assert look.parts == {"database": "ok", "tokens/seal": "TIMED_OUT"}
+    assert look.parts == {"service": "degraded", "database": "ok", "tokens/seal": "TIMED_OUT"}
 
 
 async def test_a_required_part_that_hangs_or_breaks_is_not_healthy() -> None:
     for check, state in ((never, "TIMED_OUT"), (breaks, "INTERNAL_ERROR")):
         look = await Health({"database": check}, {"tokens/seal": well}, patience=0.01).look()
         assert not look.healthy
-        assert look.parts == {"database": state, "tokens/seal": "ok"}
+        assert look.parts == {"service": "failed", "database": state, "tokens/seal": "ok"}
 
 
 async def test_a_part_that_breaks_does_not_end_the_looking() -> None:
     health = Health({"database": well}, {"tokens/seal": breaks})
     for _ in range(2):
         assert (await health.look()).parts["tokens/seal"] == "INTERNAL_ERROR"
+
+
+async def test_a_remark_stands_beside_what_works() -> None:
+    async def warns() -> str:
+        return "PIN tries left: low"
+
+    look = await Health({"database": well}, {"tokens/seal": warns}).look()
+    assert look.parts["tokens/seal"] == "ok (PIN tries left: low)"
+    assert look.parts["service"] == "ok"

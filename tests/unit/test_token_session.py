@@ -1,10 +1,10 @@
 """What a session does with its PIN when the token misbehaves, on a token of our own making."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import cast
+from typing import Protocol, cast
 
 import pkcs11
 import pytest
@@ -16,7 +16,7 @@ from pkcs11 import Attribute, Mechanism, TokenFlag
 from pecete.errors import FailedPreconditionError, PeceteError, UnavailableError
 from signer.algorithms import SignatureAlgorithm
 from signer.tokens import session as session_module
-from signer.tokens.configuration import TokenConfiguration
+from signer.tokens.configuration import RsaScheme, TokenConfiguration
 from signer.tokens.inventory import InventoryEntry, SigningKeyInfo
 from signer.tokens.pin_guard import PinGuard
 from signer.tokens.session import TokenSession
@@ -49,6 +49,7 @@ class FakeToken:
 
     flags: TokenFlag = NO_FLAGS
     asks_each_time: bool = False
+    open_faults: list[pkcs11.PKCS11Error] = field(default_factory=list)
     login_faults: list[pkcs11.PKCS11Error] = field(default_factory=list)
     sign_faults: list[pkcs11.PKCS11Error] = field(default_factory=list)
     initialise_fault: pkcs11.PKCS11Error | None = None
@@ -70,18 +71,28 @@ class FakeToken:
         if self.initialise_fault:
             raise self.initialise_fault
 
-    def open(self, user_pin: str | None = None) -> "FakeToken":
+    def open(self, user_pin: str | None = None) -> "FakeSession":
+        if self.open_faults:
+            raise self.open_faults.pop(0)
         if user_pin is not None:
             self.pins.append(user_pin)
             if self.login_faults:
                 raise self.login_faults.pop(0)
-        return self
+        return FakeSession(self, logged_in=user_pin is not None)
+
+
+@dataclass
+class FakeSession:
+    """A session, which logs out when it ends."""
+
+    token: FakeToken
+    logged_in: bool
 
     def close(self) -> None:
-        self.logouts += 1
+        self.token.logouts += self.logged_in
 
     def get_objects(self, template: object) -> list["FakeKey"]:
-        return [FakeKey(self)]
+        return [FakeKey(self.token)]
 
 
 class FakeKey(pkcs11.SignMixin):
@@ -109,18 +120,22 @@ class FakeKey(pkcs11.SignMixin):
 
 
 @pytest.fixture
-def open_session(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeToken, str | None], TokenSession]:
+def open_session(monkeypatch: pytest.MonkeyPatch) -> "Opener":
     entry = InventoryEntry(INFO, b"\x01", SOFTWARE_KEY.public_key())
     monkeypatch.setattr(session_module, "read_inventory", lambda *_: {INFO.id: entry})
 
-    def opened(token: FakeToken, pin: str | None) -> TokenSession:
+    def opened(token: FakeToken, pin: str | None, guard: PinGuard | None = None) -> TokenSession:
         monkeypatch.setattr(session_module, "load", lambda _: token)
-        return TokenSession(TokenConfiguration("primar", "", "primar", pin=pin), PinGuard(), lambda: NOON)
+        configuration = TokenConfiguration("primar", "", "primar", pin=pin)
+        return TokenSession(configuration, guard or PinGuard(), lambda: NOON)
 
     return opened
 
 
-Opener = Callable[[FakeToken, str | None], TokenSession]
+class Opener(Protocol):
+    """Opens a session on a fake token with a configured PIN or without one."""
+
+    def __call__(self, token: FakeToken, pin: str | None, guard: PinGuard | None = None) -> TokenSession: ...
 
 
 def sign(session: TokenSession, pin: str | None = None) -> bytes:
@@ -194,3 +209,99 @@ def test_a_key_that_asks_each_time_gets_the_pin_each_time_and_a_refusal_is_final
     for _ in range(3):
         refused(session, FailedPreconditionError, "PIN_INCORRECT")
     assert token.context_pins == [PIN, PIN, PIN]
+
+
+@pytest.mark.parametrize("fault", [pkcs11.DeviceRemoved(), pkcs11.GeneralError(), pkcs11.DeviceError()])
+def test_a_callers_pin_that_got_no_answer_is_not_given_again(
+    open_session: Opener, fault: pkcs11.PKCS11Error
+) -> None:
+    """The token may have counted a wrong try before it was lost."""
+    token = FakeToken(login_faults=[fault])
+    session = open_session(token, None)
+    refused(session, FailedPreconditionError, "PIN_OUTCOME_UNKNOWN", PIN)
+    assert token.pins == [PIN]
+    assert sign(session, PIN)
+
+
+def test_a_token_that_is_gone_before_the_login_costs_no_try(open_session: Opener) -> None:
+    for configured, given in ((PIN, None), (None, PIN)):
+        token = FakeToken()
+        session = open_session(token, configured)
+        session.look()
+        token.open_faults = [pkcs11.TokenNotPresent()]
+        assert sign(session, given)
+        assert token.pins == [PIN]
+
+
+def test_a_callers_pin_that_was_taken_is_given_again_after_a_loss(open_session: Opener) -> None:
+    token = FakeToken(sign_faults=[pkcs11.DeviceRemoved()])
+    assert sign(open_session(token, None), PIN)
+    assert token.pins == [PIN, PIN]
+
+
+def test_a_login_left_over_is_no_try(open_session: Opener) -> None:
+    token = FakeToken(login_faults=[pkcs11.UserAlreadyLoggedIn()])
+    assert sign(open_session(token, None), PIN)
+
+
+def test_a_configured_pin_that_was_never_taken_is_given_twice_at_most(open_session: Opener) -> None:
+    guard = PinGuard()
+    token = FakeToken(login_faults=[pkcs11.GeneralError() for _ in range(9)])
+    for _started_anew in range(2):
+        refused(open_session(token, PIN, guard), UnavailableError, "TOKEN_LOGIN_UNANSWERED")
+    for _started_anew in range(2):
+        refused(open_session(token, PIN, guard), FailedPreconditionError, "PIN_UNPROVEN")
+    assert token.pins == [PIN, PIN]
+
+
+def test_a_configured_pin_that_was_taken_once_is_given_until_the_token_is_back(open_session: Opener) -> None:
+    guard = PinGuard()
+    token = FakeToken()
+    sign(open_session(token, PIN, guard))
+    for _ in range(5):
+        token.login_faults = [pkcs11.DeviceError(), pkcs11.DeviceError()]
+        refused(open_session(token, PIN, guard), UnavailableError, "TOKEN_NOT_PRESENT")
+    assert sign(open_session(token, PIN, guard))
+
+
+def test_the_last_try_is_left_to_people(open_session: Opener) -> None:
+    token = FakeToken(flags=TokenFlag.USER_PIN_COUNT_LOW | TokenFlag.USER_PIN_FINAL_TRY)
+    session = open_session(token, PIN)
+    refused(session, FailedPreconditionError, "PIN_FINAL_TRY")
+    assert token.pins == []
+    token.flags = NO_FLAGS
+    assert sign(session)
+    token.flags = TokenFlag.USER_PIN_FINAL_TRY
+    assert sign(open_session(token, None), PIN)
+
+
+@pytest.mark.parametrize("configured", [PIN, None])
+def test_a_look_says_what_is_left_of_the_tries(open_session: Opener, configured: str | None) -> None:
+    token = FakeToken(flags=TokenFlag.USER_PIN_COUNT_LOW)
+    session = open_session(token, configured)
+    assert (session.look().keys, session.look().tries_left) == ((INFO,), "low")
+    assert token.pins == []
+
+
+def test_a_probe_sees_that_a_token_was_lost_and_logs_in_again(
+    open_session: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was open before says nothing: the token itself is asked."""
+    token = FakeToken()
+    session = open_session(token, PIN)
+    session.probe()
+    lost: list[pkcs11.PKCS11Error] = [pkcs11.SessionHandleInvalid()]
+
+    def read_unless_lost(
+        session: pkcs11.Session, offered: Collection[Mechanism], rsa_scheme: RsaScheme | None
+    ) -> dict[str, InventoryEntry]:
+        if lost:
+            raise lost.pop()
+        return {INFO.id: InventoryEntry(INFO, b"\x01", SOFTWARE_KEY.public_key())}
+
+    monkeypatch.setattr(session_module, "read_inventory", read_unless_lost)
+    session.probe()
+    assert token.pins == [PIN, PIN]
+    lost += [pkcs11.DeviceRemoved(), pkcs11.TokenNotPresent()]
+    with pytest.raises(UnavailableError, match="TOKEN_NOT_PRESENT"):
+        session.probe()
