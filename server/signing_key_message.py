@@ -14,6 +14,8 @@ from signer.qc_statements import qc_statements
 
 _QC_TYPES = {"esign": pb.QC_TYPE_ESIGN, "eseal": pb.QC_TYPE_ESEAL, "web": pb.QC_TYPE_WEB}
 
+_PIN_TRIES = {"low": pb.PIN_TRIES_LOW, "one": pb.PIN_TRIES_ONE, "none": pb.PIN_TRIES_NONE}
+
 
 def algorithm_code(algorithm: SignatureAlgorithm) -> pb.SignatureAlgorithm.ValueType:
     """Give a signature algorithm as the wire names it."""
@@ -41,6 +43,8 @@ def key_message(key: RegisteredKey, now: datetime) -> pb.SigningKey:
         token_state=_token_state(key.fault),
         token_fault=key.fault.reason if key.fault else "",
         notices=[_notice_message(notice) for notice in notices],
+        pin_tries=_PIN_TRIES.get(key.tries_left, pb.PIN_TRIES_UNSPECIFIED),
+        replicas=key.replicas,
     )
 
 

@@ -130,13 +130,18 @@ class TestPki:
         revoked: Sequence[tuple[x509.Certificate, datetime]] = (),
         life: timedelta = timedelta(days=365),
     ) -> tuple[bytes, bytes]:
-        """Give the root's empty list and the intermediate's with `revoked` in it (DER), issued at `time`."""
-        root = _revocation_list(self.root, time, life).sign(self._root_key, hashes.SHA384())
-        builder = _revocation_list(self.intermediate, time, life)
+        """Give the root's list and the intermediate's (DER), issued at `time`, each with what it revokes."""
+        of_root = _revocation_list(self.root, time, life)
+        of_intermediate = _revocation_list(self.intermediate, time, life)
         for certificate, since in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
-            builder = builder.add_revoked_certificate(entry.revocation_date(since).build())
-        intermediate = builder.sign(self._intermediate_key, hashes.SHA384())
+            made = entry.revocation_date(since).build()
+            if certificate.issuer == self.root.subject:
+                of_root = of_root.add_revoked_certificate(made)
+            else:
+                of_intermediate = of_intermediate.add_revoked_certificate(made)
+        root = of_root.sign(self._root_key, hashes.SHA384())
+        intermediate = of_intermediate.sign(self._intermediate_key, hashes.SHA384())
         return root.public_bytes(Encoding.DER), intermediate.public_bytes(Encoding.DER)
 
     def ocsp_response(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pkcs11
-from pkcs11 import TokenFlag
+from pkcs11 import Attribute, ObjectClass, TokenFlag
 
 from pecete.errors import FailedPreconditionError, UnavailableError
 from signer.tokens.faults import login_error, pin_flags, pin_locked
@@ -89,5 +89,10 @@ def _require_unlocked(token: pkcs11.Token) -> TokenFlag:
 
 
 def _require_present(token: pkcs11.Token) -> None:
-    """A token that is gone says so here, before a PIN goes to it."""
-    token.open().close()
+    """Raise what a token that is gone answers, before a PIN goes to it; some only show nothing then."""
+    session = token.open()
+    try:
+        if not list(session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE})):
+            raise pkcs11.NoSuchKey
+    finally:
+        session.close()

@@ -212,8 +212,23 @@ def test_a_revoked_certificate_raises_nothing(
     fetching: TrialServer, responder: Responder, disposition: Path
 ) -> None:
     certificate = x509.load_der_x509_certificate(fetching.trial.provisioned.token(SEAL).certificate)
-    responder.revoked = [(certificate, datetime.now(UTC) - timedelta(days=1))]
     with fetching.client(DEPARTMENT) as client:
-        refused = refusal(lambda: seal(client, fetching, client.upload(disposition).name, "B-LT"))
+        responder.down = True
+        signed = seal(client, fetching, client.upload(disposition).name, "B-T").document.name
+        responder.down = False
+        responder.revoked = [(certificate, datetime.now(UTC) - timedelta(days=1))]
+        refused = refusal(lambda: client.augment(signed))
     assert refused.reason == "SIGNATURE_NOT_VALID"
     assert refused.metadata["sub_indication"] == "REVOKED_NO_POE"
+
+
+def test_a_certificate_that_its_issuer_says_is_revoked_signs_nothing(
+    fetching: TrialServer, responder: Responder, disposition: Path
+) -> None:
+    certificate = x509.load_der_x509_certificate(fetching.trial.provisioned.token(SEAL).certificate)
+    responder.revoked = [(certificate, datetime.now(UTC) - timedelta(days=1))]
+    with fetching.client(DEPARTMENT) as client:
+        name = client.upload(disposition).name
+        for level in ("B-B", "B-LT"):
+            refused = refusal(lambda level=level: seal(client, fetching, name, level))  # type: ignore[misc]
+            assert (refused.reason, refused.field) == ("CERTIFICATE_REVOKED", "signing_key")

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pecete.errors import (
@@ -55,6 +58,22 @@ if pin:
 print(json.dumps({"flags": flags, **facts}))
 """
 """Looks into a token from a process of its own."""
+
+STORE = """
+import sys
+from pkcs11 import Attribute, CertificateType, ObjectClass
+from signer.tokens.module import load
+module, label, pin = sys.argv[1:]
+der = sys.stdin.buffer.read()
+with load(module).get_token(token_label=label).open(rw=True, user_pin=pin) as session:
+    key, = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
+    session.create_object({
+        Attribute.CLASS: ObjectClass.CERTIFICATE, Attribute.CERTIFICATE_TYPE: CertificateType.X_509,
+        Attribute.TOKEN: True, Attribute.PRIVATE: False, Attribute.SUBJECT: b"0\\x00", Attribute.VALUE: der,
+        Attribute.ID: key[Attribute.ID],
+    })
+"""
+"""Stores a certificate under the CKA_ID of a token's only key."""
 
 THREADS = """
 import hashlib, sys
@@ -150,10 +169,11 @@ def refusal(
     return caught.value
 
 
-def ask(hsm: Provisioned, script: str, label: str, pin: str) -> str:
+def ask(hsm: Provisioned, script: str, label: str, pin: str, given: bytes = b"") -> str:
     command = [sys.executable, "-c", script, str(hsm.module), label, pin]
     environment = {**os.environ, **hsm.environment}
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, input=given)
+    return done.stdout.decode()
 
 
 def pin_count_is_low(hsm: Provisioned, label: str) -> bool:
@@ -282,6 +302,30 @@ def test_a_certificate_out_of_its_time_is_refused_before_the_pin_is_used(
         error = refusal(FailedPreconditionError, pool, worker.sign, info.id, DATA, WRONG_PIN)
     assert (error.reason, error.field) == (reason, "signing_key")
     assert not pin_count_is_low(hsm, label)
+
+
+@pytest.mark.parametrize("fault", ["of another key", "for authentication"])
+def test_a_certificate_that_its_key_may_not_sign_with_is_no_key(tmp_path: Path, fault: str) -> None:
+    hsm = provision(tmp_path / "hsm", CITY_HALL[:1], time=NOON)
+    own = x509.load_der_x509_certificate(hsm.token("primar").certificate)
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    is_own = fault == "for authentication"
+    usage = x509.KeyUsage(is_own, not is_own, False, False, False, False, False, False, False)
+    wrong = (
+        x509.CertificateBuilder(own.issuer, own.subject, serial_number=7)
+        .public_key(own.public_key() if is_own else stranger.public_key())
+        .not_valid_before(own.not_valid_before_utc)
+        .not_valid_after(own.not_valid_after_utc)
+        .add_extension(usage, critical=True)
+        .sign(stranger, SHA256())
+    )
+    der = wrong.public_bytes(Encoding.DER)
+    ask(hsm, STORE, "primar", hsm.token("primar").pin, der)
+    with workers(hsm, hsm.token_configuration("primar", with_pin=False)) as pool:
+        assert only_key(pool).certificate == hsm.token("primar").certificate
+        error = refusal(NotFoundError, pool, worker.sign, sha256(der).hexdigest(), DATA, WRONG_PIN)
+        assert error.reason == "SIGNING_KEY_NOT_FOUND"
+    assert not pin_count_is_low(hsm, "primar")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +22,7 @@ from pecete.errors import (
 )
 from server import workers
 from server.workers import Loss, WorkerFaultError, WorkerPool
+from tests.e2e.alarms import alarms_by_hand
 
 pytestmark = pytest.mark.e2e
 
@@ -241,21 +241,6 @@ def kill_and_wait(pid: int) -> None:
     os.close(watched)
 
 
-def set_alarm_by_hand(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[Callable[[], object]]:
-    """Have the running loop's alarms of so many seconds go off when the test says so; give what they do."""
-    loop = asyncio.get_running_loop()
-    call_later, alarms = loop.call_later, list[Callable[[], object]]()
-
-    def take(delay: float, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
-        if delay == seconds:
-            alarms.append(partial(callback, *args))
-            delay = 86_400
-        return call_later(delay, callback, *args)
-
-    monkeypatch.setattr(loop, "call_later", take)
-    return alarms
-
-
 async def until_shut_out(gate: IO[str]) -> None:
     """Wait until a job waits at the gate: the kernel lists the lock that it wants as blocked."""
     inode = f":{os.fstat(gate.fileno()).st_ino} "
@@ -269,7 +254,7 @@ async def test_a_job_that_hangs_is_ended_alone_and_not_tried_again(
     losses: list[Loss] = []
     pool = WorkerPool(2, ready, (log,), timeout=4711, lost=losses.append)
     await pool.run(os.getpid)
-    alarms = set_alarm_by_hand(monkeypatch, 4711)
+    alarms = alarms_by_hand(monkeypatch, 4711)
     hanging = asyncio.create_task(pool.run(wait_for, Path(gate.name)))
     await until_shut_out(gate)
     assert await asyncio.gather(*(pool.run(add, number, right=0) for number in range(9))) == list(range(9))
@@ -288,7 +273,7 @@ async def test_a_worker_that_hangs_while_it_starts_is_ended_too(
     log: Path, gate: IO[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = WorkerPool(1, wait_for, (Path(gate.name),), timeout=4711)
-    alarms = set_alarm_by_hand(monkeypatch, 4711)
+    alarms = alarms_by_hand(monkeypatch, 4711)
     call = asyncio.create_task(pool.run(os.getpid))
     await until_shut_out(gate)
     alarms[0]()

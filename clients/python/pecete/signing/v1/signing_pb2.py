@@ -26,47 +26,49 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pecete.documents.v1 import documents_pb2 as pecete_dot_documents_dot_v1_dot_documents__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpecete/signing/v1/signing.proto\x12\x11pecete.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#pecete/documents/v1/documents.proto\"\xf8\x03\n\nSigningKey\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\x12\r\n\x05\x63hain\x18\x04 \x03(\x0c\x12\x38\n\talgorithm\x18\x05 \x01(\x0e\x32%.pecete.signing.v1.SignatureAlgorithm\x12\x10\n\x08key_bits\x18\x06 \x01(\x05\x12\x33\n\x0fnot_before_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0enot_after_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05token\x18\t \x01(\t\x12\x14\n\x0cpin_required\x18\n \x01(\x08\x12\x11\n\tdays_left\x18\x0b \x01(\x05\x12\x36\n\rqc_statements\x18\x0c \x01(\x0b\x32\x1f.pecete.signing.v1.QcStatements\x12\x32\n\x0btoken_state\x18\r \x01(\x0e\x32\x1d.pecete.signing.v1.TokenState\x12\x13\n\x0btoken_fault\x18\x0e \x01(\t\x12\x34\n\x07notices\x18\x0f \x03(\x0b\x32#.pecete.signing.v1.SigningKeyNotice\"y\n\x0cQcStatements\x12\x12\n\ncompliance\x18\x01 \x01(\x08\x12\x0c\n\x04sscd\x18\x02 \x01(\x08\x12(\n\x05types\x18\x03 \x03(\x0e\x32\x19.pecete.signing.v1.QcType\x12\x1d\n\x15legislation_countries\x18\x04 \x03(\t\"\xf9\x01\n\x10SigningKeyNotice\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12>\n\x08severity\x18\x03 \x01(\x0e\x32,.pecete.signing.v1.SigningKeyNotice.Severity\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x14\n\x10SEVERITY_REFUSAL\x10\x02\"?\n\x16ListSigningKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"g\n\x17ListSigningKeysResponse\x12\x33\n\x0csigning_keys\x18\x01 \x03(\x0b\x32\x1d.pecete.signing.v1.SigningKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetSigningKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"e\n\x10VisibleSignature\x12\x10\n\x08\x63\x61pacity\x18\x01 \x01(\t\x12\x17\n\x0fregister_number\x18\x02 \x01(\t\x12\x18\n\x10verification_uri\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\"\xbc\x02\n\x13SignDocumentRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x13\n\x0bsigning_key\x18\x03 \x01(\t\x12\x30\n\x05level\x18\x04 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x0b\n\x03pin\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x12\n\nfield_name\x18\x08 \x01(\t\x12>\n\x11visible_signature\x18\t \x01(\x0b\x32#.pecete.signing.v1.VisibleSignature\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\x16\n\x0ereturn_content\x18\x0b \x01(\x08\x42\x08\n\x06source\"\x89\x01\n\x14SignDocumentResponse\x12/\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.pecete.documents.v1.Document\x12/\n\tsignature\x18\x02 \x01(\x0b\x32\x1c.pecete.signing.v1.Signature\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\xb1\x01\n\tSignature\x12\x12\n\nfield_name\x18\x01 \x01(\t\x12\x13\n\x0bsigning_key\x18\x02 \x01(\t\x12\x30\n\x05level\x18\x03 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x30\n\x0csigning_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0ftimestamp_token\x18\x05 \x01(\x0c\"\xbc\x01\n\x17\x41ugmentSignatureRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x30\n\x05level\x18\x03 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x12\n\nfield_name\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x16\n\x0ereturn_content\x18\x06 \x01(\x08\x42\x08\n\x06source\"\x8e\x01\n\x18\x41ugmentSignatureResponse\x12/\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.pecete.documents.v1.Document\x12\x30\n\x05level\x18\x02 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c*X\n\x06QcType\x12\x17\n\x13QC_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rQC_TYPE_ESIGN\x10\x01\x12\x11\n\rQC_TYPE_ESEAL\x10\x02\x12\x0f\n\x0bQC_TYPE_WEB\x10\x03*z\n\nTokenState\x12\x1b\n\x17TOKEN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11TOKEN_STATE_READY\x10\x01\x12\x1b\n\x17TOKEN_STATE_UNAVAILABLE\x10\x02\x12\x1b\n\x17TOKEN_STATE_PIN_REFUSED\x10\x03*\xa1\x03\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256\x10\x01\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA384\x10\x02\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA512\x10\x03\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA256\x10\x04\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA384\x10\x05\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA512\x10\x06\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA256\x10\x07\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA384\x10\x08\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA512\x10\t*\x98\x01\n\x0eSignatureLevel\x12\x1f\n\x1bSIGNATURE_LEVEL_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNATURE_LEVEL_B_B\x10\x01\x12\x17\n\x13SIGNATURE_LEVEL_B_T\x10\x02\x12\x18\n\x14SIGNATURE_LEVEL_B_LT\x10\x03\x12\x19\n\x15SIGNATURE_LEVEL_B_LTA\x10\x04\x32\xa1\x03\n\x0eSigningService\x12h\n\x0fListSigningKeys\x12).pecete.signing.v1.ListSigningKeysRequest\x1a*.pecete.signing.v1.ListSigningKeysResponse\x12W\n\rGetSigningKey\x12\'.pecete.signing.v1.GetSigningKeyRequest\x1a\x1d.pecete.signing.v1.SigningKey\x12_\n\x0cSignDocument\x12&.pecete.signing.v1.SignDocumentRequest\x1a\'.pecete.signing.v1.SignDocumentResponse\x12k\n\x10\x41ugmentSignature\x12*.pecete.signing.v1.AugmentSignatureRequest\x1a+.pecete.signing.v1.AugmentSignatureResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpecete/signing/v1/signing.proto\x12\x11pecete.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#pecete/documents/v1/documents.proto\"\xba\x04\n\nSigningKey\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\x12\r\n\x05\x63hain\x18\x04 \x03(\x0c\x12\x38\n\talgorithm\x18\x05 \x01(\x0e\x32%.pecete.signing.v1.SignatureAlgorithm\x12\x10\n\x08key_bits\x18\x06 \x01(\x05\x12\x33\n\x0fnot_before_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0enot_after_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05token\x18\t \x01(\t\x12\x14\n\x0cpin_required\x18\n \x01(\x08\x12\x11\n\tdays_left\x18\x0b \x01(\x05\x12\x36\n\rqc_statements\x18\x0c \x01(\x0b\x32\x1f.pecete.signing.v1.QcStatements\x12\x32\n\x0btoken_state\x18\r \x01(\x0e\x32\x1d.pecete.signing.v1.TokenState\x12\x13\n\x0btoken_fault\x18\x0e \x01(\t\x12\x34\n\x07notices\x18\x0f \x03(\x0b\x32#.pecete.signing.v1.SigningKeyNotice\x12.\n\tpin_tries\x18\x10 \x01(\x0e\x32\x1b.pecete.signing.v1.PinTries\x12\x10\n\x08replicas\x18\x11 \x03(\t\"y\n\x0cQcStatements\x12\x12\n\ncompliance\x18\x01 \x01(\x08\x12\x0c\n\x04sscd\x18\x02 \x01(\x08\x12(\n\x05types\x18\x03 \x03(\x0e\x32\x19.pecete.signing.v1.QcType\x12\x1d\n\x15legislation_countries\x18\x04 \x03(\t\"\xf9\x01\n\x10SigningKeyNotice\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12>\n\x08severity\x18\x03 \x01(\x0e\x32,.pecete.signing.v1.SigningKeyNotice.Severity\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x14\n\x10SEVERITY_REFUSAL\x10\x02\"?\n\x16ListSigningKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"g\n\x17ListSigningKeysResponse\x12\x33\n\x0csigning_keys\x18\x01 \x03(\x0b\x32\x1d.pecete.signing.v1.SigningKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetSigningKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"e\n\x10VisibleSignature\x12\x10\n\x08\x63\x61pacity\x18\x01 \x01(\t\x12\x17\n\x0fregister_number\x18\x02 \x01(\t\x12\x18\n\x10verification_uri\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\"\xbc\x02\n\x13SignDocumentRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x13\n\x0bsigning_key\x18\x03 \x01(\t\x12\x30\n\x05level\x18\x04 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x0b\n\x03pin\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x12\n\nfield_name\x18\x08 \x01(\t\x12>\n\x11visible_signature\x18\t \x01(\x0b\x32#.pecete.signing.v1.VisibleSignature\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\x16\n\x0ereturn_content\x18\x0b \x01(\x08\x42\x08\n\x06source\"\x89\x01\n\x14SignDocumentResponse\x12/\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.pecete.documents.v1.Document\x12/\n\tsignature\x18\x02 \x01(\x0b\x32\x1c.pecete.signing.v1.Signature\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\xb1\x01\n\tSignature\x12\x12\n\nfield_name\x18\x01 \x01(\t\x12\x13\n\x0bsigning_key\x18\x02 \x01(\t\x12\x30\n\x05level\x18\x03 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x30\n\x0csigning_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0ftimestamp_token\x18\x05 \x01(\x0c\"\xbc\x01\n\x17\x41ugmentSignatureRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x30\n\x05level\x18\x03 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x12\n\nfield_name\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x16\n\x0ereturn_content\x18\x06 \x01(\x08\x42\x08\n\x06source\"\x8e\x01\n\x18\x41ugmentSignatureResponse\x12/\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1d.pecete.documents.v1.Document\x12\x30\n\x05level\x18\x02 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c*X\n\x06QcType\x12\x17\n\x13QC_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rQC_TYPE_ESIGN\x10\x01\x12\x11\n\rQC_TYPE_ESEAL\x10\x02\x12\x0f\n\x0bQC_TYPE_WEB\x10\x03*z\n\nTokenState\x12\x1b\n\x17TOKEN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11TOKEN_STATE_READY\x10\x01\x12\x1b\n\x17TOKEN_STATE_UNAVAILABLE\x10\x02\x12\x1b\n\x17TOKEN_STATE_PIN_REFUSED\x10\x03*_\n\x08PinTries\x12\x19\n\x15PIN_TRIES_UNSPECIFIED\x10\x00\x12\x11\n\rPIN_TRIES_LOW\x10\x01\x12\x11\n\rPIN_TRIES_ONE\x10\x02\x12\x12\n\x0ePIN_TRIES_NONE\x10\x03*\xa1\x03\n\x12SignatureAlgorithm\x12#\n\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256\x10\x01\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA384\x10\x02\x12(\n$SIGNATURE_ALGORITHM_RSA_PKCS1_SHA512\x10\x03\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA256\x10\x04\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA384\x10\x05\x12&\n\"SIGNATURE_ALGORITHM_RSA_PSS_SHA512\x10\x06\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA256\x10\x07\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA384\x10\x08\x12$\n SIGNATURE_ALGORITHM_ECDSA_SHA512\x10\t*\x98\x01\n\x0eSignatureLevel\x12\x1f\n\x1bSIGNATURE_LEVEL_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGNATURE_LEVEL_B_B\x10\x01\x12\x17\n\x13SIGNATURE_LEVEL_B_T\x10\x02\x12\x18\n\x14SIGNATURE_LEVEL_B_LT\x10\x03\x12\x19\n\x15SIGNATURE_LEVEL_B_LTA\x10\x04\x32\xa1\x03\n\x0eSigningService\x12h\n\x0fListSigningKeys\x12).pecete.signing.v1.ListSigningKeysRequest\x1a*.pecete.signing.v1.ListSigningKeysResponse\x12W\n\rGetSigningKey\x12\'.pecete.signing.v1.GetSigningKeyRequest\x1a\x1d.pecete.signing.v1.SigningKey\x12_\n\x0cSignDocument\x12&.pecete.signing.v1.SignDocumentRequest\x1a\'.pecete.signing.v1.SignDocumentResponse\x12k\n\x10\x41ugmentSignature\x12*.pecete.signing.v1.AugmentSignatureRequest\x1a+.pecete.signing.v1.AugmentSignatureResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pecete.signing.v1.signing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QCTYPE']._serialized_start=2292
-  _globals['_QCTYPE']._serialized_end=2380
-  _globals['_TOKENSTATE']._serialized_start=2382
-  _globals['_TOKENSTATE']._serialized_end=2504
-  _globals['_SIGNATUREALGORITHM']._serialized_start=2507
-  _globals['_SIGNATUREALGORITHM']._serialized_end=2924
-  _globals['_SIGNATURELEVEL']._serialized_start=2927
-  _globals['_SIGNATURELEVEL']._serialized_end=3079
+  _globals['_QCTYPE']._serialized_start=2358
+  _globals['_QCTYPE']._serialized_end=2446
+  _globals['_TOKENSTATE']._serialized_start=2448
+  _globals['_TOKENSTATE']._serialized_end=2570
+  _globals['_PINTRIES']._serialized_start=2572
+  _globals['_PINTRIES']._serialized_end=2667
+  _globals['_SIGNATUREALGORITHM']._serialized_start=2670
+  _globals['_SIGNATUREALGORITHM']._serialized_end=3087
+  _globals['_SIGNATURELEVEL']._serialized_start=3090
+  _globals['_SIGNATURELEVEL']._serialized_end=3242
   _globals['_SIGNINGKEY']._serialized_start=125
-  _globals['_SIGNINGKEY']._serialized_end=629
-  _globals['_QCSTATEMENTS']._serialized_start=631
-  _globals['_QCSTATEMENTS']._serialized_end=752
-  _globals['_SIGNINGKEYNOTICE']._serialized_start=755
-  _globals['_SIGNINGKEYNOTICE']._serialized_end=1004
-  _globals['_SIGNINGKEYNOTICE_SEVERITY']._serialized_start=924
-  _globals['_SIGNINGKEYNOTICE_SEVERITY']._serialized_end=1004
-  _globals['_LISTSIGNINGKEYSREQUEST']._serialized_start=1006
-  _globals['_LISTSIGNINGKEYSREQUEST']._serialized_end=1069
-  _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_start=1071
-  _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_end=1174
-  _globals['_GETSIGNINGKEYREQUEST']._serialized_start=1176
-  _globals['_GETSIGNINGKEYREQUEST']._serialized_end=1212
-  _globals['_VISIBLESIGNATURE']._serialized_start=1214
-  _globals['_VISIBLESIGNATURE']._serialized_end=1315
-  _globals['_SIGNDOCUMENTREQUEST']._serialized_start=1318
-  _globals['_SIGNDOCUMENTREQUEST']._serialized_end=1634
-  _globals['_SIGNDOCUMENTRESPONSE']._serialized_start=1637
-  _globals['_SIGNDOCUMENTRESPONSE']._serialized_end=1774
-  _globals['_SIGNATURE']._serialized_start=1777
-  _globals['_SIGNATURE']._serialized_end=1954
-  _globals['_AUGMENTSIGNATUREREQUEST']._serialized_start=1957
-  _globals['_AUGMENTSIGNATUREREQUEST']._serialized_end=2145
-  _globals['_AUGMENTSIGNATURERESPONSE']._serialized_start=2148
-  _globals['_AUGMENTSIGNATURERESPONSE']._serialized_end=2290
-  _globals['_SIGNINGSERVICE']._serialized_start=3082
-  _globals['_SIGNINGSERVICE']._serialized_end=3499
+  _globals['_SIGNINGKEY']._serialized_end=695
+  _globals['_QCSTATEMENTS']._serialized_start=697
+  _globals['_QCSTATEMENTS']._serialized_end=818
+  _globals['_SIGNINGKEYNOTICE']._serialized_start=821
+  _globals['_SIGNINGKEYNOTICE']._serialized_end=1070
+  _globals['_SIGNINGKEYNOTICE_SEVERITY']._serialized_start=990
+  _globals['_SIGNINGKEYNOTICE_SEVERITY']._serialized_end=1070
+  _globals['_LISTSIGNINGKEYSREQUEST']._serialized_start=1072
+  _globals['_LISTSIGNINGKEYSREQUEST']._serialized_end=1135
+  _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_start=1137
+  _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_end=1240
+  _globals['_GETSIGNINGKEYREQUEST']._serialized_start=1242
+  _globals['_GETSIGNINGKEYREQUEST']._serialized_end=1278
+  _globals['_VISIBLESIGNATURE']._serialized_start=1280
+  _globals['_VISIBLESIGNATURE']._serialized_end=1381
+  _globals['_SIGNDOCUMENTREQUEST']._serialized_start=1384
+  _globals['_SIGNDOCUMENTREQUEST']._serialized_end=1700
+  _globals['_SIGNDOCUMENTRESPONSE']._serialized_start=1703
+  _globals['_SIGNDOCUMENTRESPONSE']._serialized_end=1840
+  _globals['_SIGNATURE']._serialized_start=1843
+  _globals['_SIGNATURE']._serialized_end=2020
+  _globals['_AUGMENTSIGNATUREREQUEST']._serialized_start=2023
+  _globals['_AUGMENTSIGNATUREREQUEST']._serialized_end=2211
+  _globals['_AUGMENTSIGNATURERESPONSE']._serialized_start=2214
+  _globals['_AUGMENTSIGNATURERESPONSE']._serialized_end=2356
+  _globals['_SIGNINGSERVICE']._serialized_start=3245
+  _globals['_SIGNINGSERVICE']._serialized_end=3662
 # @@protoc_insertion_point(module_scope)

@@ -77,6 +77,34 @@ TOKEN_STATE_PIN_REFUSED: TokenState.ValueType  # 3
 """It answers but does not let the service in: its PIN is locked, not set, or not the configured one."""
 Global___TokenState: _TypeAlias = TokenState  # noqa: Y015
 
+class _PinTries:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PinTriesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PinTries.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PIN_TRIES_UNSPECIFIED: _PinTries.ValueType  # 0
+    """It says nothing: no wrong try was made, or the token does not tell."""
+    PIN_TRIES_LOW: _PinTries.ValueType  # 1
+    """A wrong PIN was tried since the last right one."""
+    PIN_TRIES_ONE: _PinTries.ValueType  # 2
+    """The next wrong try locks it."""
+    PIN_TRIES_NONE: _PinTries.ValueType  # 3
+    """It is locked."""
+
+class PinTries(_PinTries, metaclass=_PinTriesEnumTypeWrapper):
+    """What a token says of the tries that are left for its PIN (PKCS#11 v2.40, CK_TOKEN_INFO)."""
+
+PIN_TRIES_UNSPECIFIED: PinTries.ValueType  # 0
+"""It says nothing: no wrong try was made, or the token does not tell."""
+PIN_TRIES_LOW: PinTries.ValueType  # 1
+"""A wrong PIN was tried since the last right one."""
+PIN_TRIES_ONE: PinTries.ValueType  # 2
+"""The next wrong try locks it."""
+PIN_TRIES_NONE: PinTries.ValueType  # 3
+"""It is locked."""
+Global___PinTries: _TypeAlias = PinTries  # noqa: Y015
+
 class _SignatureAlgorithm:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -182,6 +210,8 @@ class SigningKey(_message.Message):
     TOKEN_STATE_FIELD_NUMBER: _builtins.int
     TOKEN_FAULT_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    PIN_TRIES_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `signingKeys/{SHA-256 of the certificate in hex}`."""
     display_name: _builtins.str
@@ -193,7 +223,7 @@ class SigningKey(_message.Message):
     key_bits: _builtins.int
     """Key length in bits."""
     token: _builtins.str
-    """The configured token that holds the key."""
+    """The configured token that holds the key; of several, the one that would sign now."""
     pin_required: _builtins.bool
     """Whether each call must bring the token's PIN."""
     days_left: _builtins.int
@@ -202,6 +232,8 @@ class SigningKey(_message.Message):
     """Whether the token can be used now, as far as is known."""
     token_fault: _builtins.str
     """Why it cannot, as the reason of an error, such as `TOKEN_NOT_PRESENT`; empty while it can."""
+    pin_tries: Global___PinTries.ValueType
+    """What the token says of the tries that are left for its PIN."""
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Issuing certificates found beside it, DER, nearest first."""
@@ -222,6 +254,10 @@ class SigningKey(_message.Message):
     def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___SigningKeyNotice]:
         """What is or will be wrong with the key, its certificate or its algorithm, the gravest first."""
 
+    @_builtins.property
+    def replicas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further configured tokens that hold the key, in the order in which they take its place."""
+
     def __init__(
         self,
         *,
@@ -240,10 +276,12 @@ class SigningKey(_message.Message):
         token_state: Global___TokenState.ValueType = ...,
         token_fault: _builtins.str = ...,
         notices: _abc.Iterable[Global___SigningKeyNotice] | None = ...,
+        pin_tries: Global___PinTries.ValueType = ...,
+        replicas: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "qc_statements", b"qc_statements"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "chain", b"chain", "days_left", b"days_left", "display_name", b"display_name", "key_bits", b"key_bits", "name", b"name", "not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "notices", b"notices", "pin_required", b"pin_required", "qc_statements", b"qc_statements", "token", b"token", "token_fault", b"token_fault", "token_state", b"token_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "chain", b"chain", "days_left", b"days_left", "display_name", b"display_name", "key_bits", b"key_bits", "name", b"name", "not_after_time", b"not_after_time", "not_before_time", b"not_before_time", "notices", b"notices", "pin_required", b"pin_required", "pin_tries", b"pin_tries", "qc_statements", b"qc_statements", "replicas", b"replicas", "token", b"token", "token_fault", b"token_fault", "token_state", b"token_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
