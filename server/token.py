@@ -62,6 +62,7 @@ class Token:
             (configuration, guard),
             timeout=settings.timeout_seconds,
             lost=self._lost_worker,
+            orphaned=token_worker.close_token,
         )
 
     @property

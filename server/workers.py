@@ -23,6 +23,9 @@ from pecete.errors import PeceteError, ResourceExhaustedError, UnavailableError
 MAXIMUM_WAITING = 1000
 """Jobs that may wait for a worker; further ones are refused rather than kept until their callers are gone."""
 
+LAST_ACT_SECONDS = 5.0
+"""How long a worker may take to log out when its server was killed."""
+
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -70,7 +73,7 @@ class WorkerPool:
     for a token that is not plugged in, the next call tries anew. The first process is prepared alone.
 
     timeout: seconds after which the worker of an unfinished job is killed; None: never. lost: hears of every
-    worker that was lost with its job.
+    worker that was lost with its job. orphaned: what a worker does last when the server was killed.
     """
 
     def __init__(
@@ -81,8 +84,10 @@ class WorkerPool:
         *,
         timeout: float | None = None,
         lost: Callable[[Loss], None] | None = None,
+        orphaned: Callable[[], object] | None = None,
     ) -> None:
         self._preparation = (initializer, initargs)
+        self._orphaned = orphaned
         self._timeout = timeout
         self._lost = lost
         self._free: asyncio.LifoQueue[_Slot] = asyncio.LifoQueue()
@@ -185,7 +190,7 @@ class WorkerPool:
             1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=self._preparation,
+            initargs=(*self._preparation, self._orphaned),
         )
         slot.process = slot.executor.submit(os.getpid)
         return slot.executor.submit(_run, *job)
@@ -228,18 +233,27 @@ class _Worker:
     """What is still to be done before the first job."""
 
 
-def _begin(initializer: Callable[..., object], initargs: tuple[object, ...]) -> None:
+def _begin(
+    initializer: Callable[..., object],
+    initargs: tuple[object, ...],
+    orphaned: Callable[[], object] | None,
+) -> None:
     """Start a worker: it leaves stopping to the server, so that a call in flight can be finished."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(orphaned,), daemon=True).start()
     _Worker.preparation = (initializer, initargs)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(orphaned: Callable[[], object] | None) -> None:
+    """Wait for the parent's end; a last act that hangs or fails does not keep the worker alive."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+    if orphaned is not None:
+        last = threading.Thread(target=orphaned, daemon=True)
+        last.start()
+        last.join(LAST_ACT_SECONDS)
     os._exit(1)
 
 

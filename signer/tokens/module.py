@@ -124,6 +124,12 @@ def load(path: str) -> Module:
     return module
 
 
+def unload_all() -> None:
+    """End every login of this process, as a module that is finalised does."""
+    for path in list(_loaded):
+        _unload(path)
+
+
 def _unload(path: str) -> None:
     """End every login of this process before the interpreter takes the module apart."""
     _, module = _loaded.pop(path)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pecete.errors import InternalError
 from signer.tokens.configuration import TokenConfiguration
 from signer.tokens.key import TokenKey
+from signer.tokens.module import unload_all
 from signer.tokens.pin_guard import PinGuard
 from signer.tokens.session import TokenLook, TokenSession
 
@@ -18,6 +19,7 @@ __all__ = [
     "PinGuard",
     "TokenConfiguration",
     "TokenLook",
+    "close_token",
     "look",
     "open_token",
     "probe",
@@ -44,6 +46,11 @@ def open_token(
     """
     global _session
     _session = TokenSession(configuration, guard or PinGuard(), clock)
+
+
+def close_token() -> None:
+    """Log out and let go of the token's module, for good."""
+    unload_all()
 
 
 def look() -> TokenLook:

@@ -2,7 +2,7 @@
 
    A file there is one fault, and gone once it has come. Its name is the call and what becomes of it:
    sign-hang, sign-crash, sign-wrong (a signature that is none), sign-code (the call returns the code that
-   the file holds, in hex); login-crash and login-code likewise. */
+   the file holds, in hex); login-crash and login-code likewise. finalize is none: it tells that it was called. */
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOGIN = 18, SIGN = 43, FUNCTIONS = 68 };
+enum { FINALIZE = 1, LOGIN = 18, SIGN = 43, FUNCTIONS = 68 };
 
 typedef unsigned long ulong;
 typedef ulong (*Login)(ulong, ulong, char *, ulong);
@@ -52,12 +52,19 @@ static ulong sign(ulong session, char *data, ulong length, char *signature, ulon
     return result;
 }
 
+static ulong finalize(void *reserved) {
+    ulong code;
+    take("finalize", &code);
+    return ((ulong (*)(void *))real->functions[FINALIZE])(reserved);
+}
+
 ulong C_GetFunctionList(struct list **list) {
     void *module = dlopen(getenv("PECETE_REAL_MODULE"), RTLD_NOW);
     if (!module) return 5; /* CKR_GENERAL_ERROR */
     ulong (*get)(struct list **) = (ulong (*)(struct list **))dlsym(module, "C_GetFunctionList");
     ulong result = get(&real);
     memcpy(&ours, real, sizeof ours);
+    ours.functions[FINALIZE] = (void *)finalize;
     ours.functions[LOGIN] = (void *)login;
     ours.functions[SIGN] = (void *)sign;
     *list = &ours;

@@ -6,11 +6,13 @@ The faults come from a module in front of SoftHSM's (faulty_module.c), so they h
 import asyncio
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import psutil
 import pytest
 from cryptography import x509
 
@@ -243,6 +245,41 @@ async def test_a_configured_pin_is_given_twice_at_most_without_an_answer(bench: 
     with pytest.raises(FailedPreconditionError, match="PIN_UNPROVEN"):
         await token.check()
     assert fault.exists(), "the token was not asked"
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from server.config import TokenSettings
+from server.config_reader import Secret
+from server.metrics import Metrics
+from server.token import Token
+
+async def main():
+    settings = TokenSettings("primar", Path(sys.argv[1]), "primar", pin=Secret("pin", env="PIN_primar"))
+    await Token(settings, Metrics()).check()
+    print("logged in", flush=True)
+    await asyncio.Event().wait()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+"""A server that is logged in."""
+
+
+async def test_workers_of_a_killed_server_log_out(bench: Bench, module: Path, tmp_path: Path) -> None:
+    (script := tmp_path / "parent.py").write_text(PARENT)
+    with subprocess.Popen([sys.executable, script, module], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "logged in\n"
+        (worker,) = (
+            each for each in psutil.Process(parent.pid).children() if "spawn_main" in str(each.cmdline())
+        )
+        told = bench.fail("finalize")
+        parent.kill()
+        parent.wait()
+        worker.wait(30)
+    assert not told.exists()
 
 
 async def reason(bench: Bench, document: Path, pin: str) -> str:

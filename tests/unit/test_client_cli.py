@@ -18,6 +18,7 @@ from pecete.commands import documents, records, signing, status, validation
 from pecete.documents.v1.documents_pb2 import Document
 from pecete.errors import FailedPreconditionError, PeceteError
 from pecete.signing.v1.signing_pb2 import (
+    PIN_TRIES_ONE,
     QC_TYPE_ESEAL,
     SIGNATURE_ALGORITHM_ECDSA_SHA256,
     AugmentSignatureResponse,
@@ -269,6 +270,7 @@ def test_keys_are_shown_with_what_they_declare_and_what_is_wrong(
     client: Recorder, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SigningKey(name="signingKeys/ee", token="hsm", token_fault="TOKEN_NOT_PRESENT", days_left=-3)  # noqa: S106
+    key.pin_tries = PIN_TRIES_ONE
     key.qc_statements.CopyFrom(
         QcStatements(compliance=True, sscd=True, types=[QC_TYPE_ESEAL], legislation_countries=["CH"])
     )
@@ -281,6 +283,7 @@ def test_keys_are_shown_with_what_they_declare_and_what_is_wrong(
     monkeypatch.setenv("COLUMNS", "150")
     shown = run("keys").stdout
     assert "-3" in shown and "qualified eseal QSCD CH" in shown and "hsm: TOKEN_NOT_PRESENT" in shown
+    assert "not asked, tries left: one" in shown
     assert "ee: refused: About CERTIFICATE_EXPIRED." in shown.splitlines()
     assert "ee: warning: About ALGORITHM_ENDS." in shown.splitlines()
     (listed,) = json.loads(run("keys", "--json").stdout)["signing_keys"]

@@ -122,6 +122,7 @@ def test_the_environment_overrides_and_adds(tmp_path: Path) -> None:
         (SEAL + "pin = { fiel = 'x' }", "UNKNOWN_KEY", "tokens[0].pin.fiel"),
         (SEAL + "pin = { file = 'x', env = 'y' }", "WRONG_VALUE", "tokens[0].pin"),
         (SEAL + "workers = 0", "WRONG_VALUE", "tokens[0].workers"),
+        (SEAL + "timeout_seconds = 0", "WRONG_VALUE", "tokens[0].timeout_seconds"),
         (SEAL + "workers = '2'", "WRONG_TYPE", "tokens[0].workers"),
         (SEAL + "rsa_scheme = 'raw'", "WRONG_VALUE", "tokens[0].rsa_scheme"),
         (SEAL + "allowed = ['everybody']", "WRONG_VALUE", "tokens[0].allowed[0]"),

@@ -34,6 +34,21 @@ def test_the_token_is_told_of(fault: PeceteError | None, state: int, reason: str
     assert (message.days_left, list(message.notices)) == (304, [])
 
 
+@pytest.mark.parametrize(
+    ("tries_left", "code"),
+    [
+        ("", pb.PIN_TRIES_UNSPECIFIED),
+        ("low", pb.PIN_TRIES_LOW),
+        ("one", pb.PIN_TRIES_ONE),
+        ("none", pb.PIN_TRIES_NONE),
+    ],
+)
+def test_the_tries_of_its_pin_and_its_replicas_are_told(tries_left: str, code: int) -> None:
+    key = RegisteredKey(INFO, SETTINGS, tries_left=tries_left, replicas=("hsm-2",))
+    message = key_message(key, NOON)
+    assert (message.pin_tries, list(message.replicas)) == (code, ["hsm-2"])
+
+
 def test_statements_that_cannot_be_read_declare_nothing_and_are_noticed() -> None:
     message = key_message(RegisteredKey(info(b"\x30\x00"), SETTINGS), NOON)
     assert message.qc_statements == pb.QcStatements()

@@ -19,6 +19,8 @@ from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from pecete.session_calls import PreparationOptions
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
+    PIN_TRIES_UNSPECIFIED,
+    PinTries,
     QcStatements,
     QcType,
     SignatureAlgorithm,
@@ -60,8 +62,15 @@ def _row(key: SigningKey) -> tuple[str, ...]:
         str(key.days_left),
         _declared(key.qc_statements),
         f"{key.token}: {key.token_fault}" if key.token_fault else key.token,
-        "asked" if key.pin_required else "not asked",
+        _pin(key),
     )
+
+
+def _pin(key: SigningKey) -> str:
+    """Say whether the PIN is asked for, and what the token says of its tries."""
+    asked = "asked" if key.pin_required else "not asked"
+    tries = PinTries.Name(key.pin_tries).removeprefix("PIN_TRIES_").lower()
+    return asked if key.pin_tries == PIN_TRIES_UNSPECIFIED else f"{asked}, tries left: {tries}"
 
 
 def _short(key: SigningKey) -> str:
