@@ -20,7 +20,7 @@ def prepare_with_summary(
     path: Path, signer: ExternalSigner, options: SignatureOptions
 ) -> tuple[PreparedSection, DocumentSummary]:
     """Prepare a signature on the PDF at `path` and summarize the PDF. Raises as `prepare_section`."""
-    return prepare_section(path, signer, options), summarize(path)
+    return prepare_section(path, signer, options), summarize(path, options)
 
 
 def material_section(path: Path, material: ValidationMaterial) -> bytes:

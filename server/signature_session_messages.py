@@ -7,6 +7,7 @@ from pecete.signing.v1 import signing_pb2
 from server.documents import Document
 from server.documents_service import document_message
 from server.signature_sessions import SignatureSession
+from server.signature_statements import certification_code, commitment_code, lock_code
 from server.signing import SignedDocument, SigningOrder, Visible
 from server.signing_key_message import algorithm_code
 from server.signing_service import level_code, signature_message
@@ -31,6 +32,9 @@ def preview_text(
         reason=order.reason,
         location=order.location,
         visible_signature=_visible_message(order.visible) if order.visible else None,
+        certification=certification_code(summary.certification),
+        lock=lock_code(summary.lock),
+        commitment=commitment_code(order.commitment),
     )
     return json_format.MessageToJson(preview, indent=None, preserving_proto_field_name=True)
 

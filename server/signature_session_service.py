@@ -14,6 +14,7 @@ from server.database import Database
 from server.idempotency import RequestKey, RequestLocks, recall, request_key
 from server.interceptors import caller
 from server.signature_session_messages import session_message
+from server.signature_statements import certification, commitment, lock
 from server.signing import SigningOrder
 from server.signing_service import level_name, visible
 from server.two_phase_signing import Target, TwoPhaseSigner
@@ -101,7 +102,7 @@ def signature_algorithm(code: int) -> SignatureAlgorithm | None:
 
 
 def signing_order(request: pb.PrepareSignatureRequest) -> SigningOrder:
-    """Read what is wanted. Raises InvalidArgumentError SIGNATURE_LEVEL_UNKNOWN or PAGE_NEGATIVE."""
+    """Read what is wanted. Raises InvalidArgumentError as for the same fields of SignDocument."""
     return SigningOrder(
         signing_key="",
         level=level_name(request.level),
@@ -109,4 +110,7 @@ def signing_order(request: pb.PrepareSignatureRequest) -> SigningOrder:
         reason=request.reason,
         location=request.location,
         visible=visible(request.visible_signature) if request.HasField("visible_signature") else None,
+        certification=certification(request.certification),
+        lock=lock(request.lock),
+        commitment=commitment(request.commitment),
     )

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
+from pecete.commitment import CommitmentType
 from server.augmenting import DocumentAugmenter
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
 from server.stamping import TIMESTAMP_RESERVE, Stamping
 from server.times import microseconds
 from server.token_registry import RegisteredKey, TokenRegistry
-from signer.pades.options import AppearanceText, SignatureOptions
+from signer.pades.options import AppearanceText, Certification, Lock, PlannedField, SignatureOptions
 from signer.pades.signing import SignedSection, finish, signature_value
 
 LEVELS = ("B-B", "B-T", "B-LT", "B-LTA")
@@ -41,7 +42,10 @@ class Visible:
 
 @dataclass(frozen=True)
 class SigningOrder:
-    """What a caller wants: key, level, what the signature says, and the PIN where the key asks for one."""
+    """What a caller wants: key, level, what the signature says, and the PIN where the key asks for one.
+
+    What is said of the signature is as in `SignatureOptions`.
+    """
 
     signing_key: str
     level: str = "B-T"
@@ -50,6 +54,11 @@ class SigningOrder:
     reason: str = ""
     location: str = ""
     visible: Visible | None = None
+    certification: Certification | None = None
+    certify_first_only: bool = False
+    lock: Lock | None = None
+    commitment: CommitmentType | None = None
+    planned_fields: tuple[PlannedField, ...] = ()
 
     def options(self, signer_name: str, signing_time: datetime) -> SignatureOptions:
         """Give how this signature is made by a signer of this name at this time."""
@@ -62,6 +71,11 @@ class SigningOrder:
             appearance=shown.text(signer_name) if shown else None,
             page=shown.page if shown else 0,
             timestamp_reserve=0 if self.level == "B-B" else TIMESTAMP_RESERVE,
+            certification=self.certification,
+            certify_first_only=self.certify_first_only,
+            lock=self.lock,
+            commitment=self.commitment,
+            planned_fields=self.planned_fields,
         )
 
 

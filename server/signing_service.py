@@ -19,6 +19,7 @@ from server.documents import Document
 from server.documents_service import document_message
 from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
+from server.signature_statements import certification, commitment, lock
 from server.signing import DocumentSigner, MadeSignature, SigningOrder, Visible
 from server.signing_key_message import key_message
 from server.times import microseconds, timestamp
@@ -241,8 +242,8 @@ def _require_source(request: Request) -> None:
 def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
     """Read what is wanted.
 
-    Raises InvalidArgumentError DOCUMENT_MISSING, SIGNING_KEY_MISSING, SIGNATURE_LEVEL_UNKNOWN
-    or PAGE_NEGATIVE.
+    Raises InvalidArgumentError DOCUMENT_MISSING, SIGNING_KEY_MISSING, SIGNATURE_LEVEL_UNKNOWN,
+    PAGE_NEGATIVE, CERTIFICATION_UNKNOWN, SIGNATURE_LOCK_UNKNOWN or COMMITMENT_TYPE_UNKNOWN.
     """
     _require_source(request)
     if not request.signing_key:
@@ -255,6 +256,9 @@ def signing_order(request: pb.SignDocumentRequest) -> SigningOrder:
         reason=request.reason,
         location=request.location,
         visible=visible(request.visible_signature) if request.HasField("visible_signature") else None,
+        certification=certification(request.certification),
+        lock=lock(request.lock),
+        commitment=commitment(request.commitment),
     )
 
 

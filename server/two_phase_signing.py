@@ -26,7 +26,8 @@ from server.judging import Judge
 from server.revocation_check import KnownRevocations
 from server.signature_session_messages import completion_message, preview_text, session_message
 from server.signature_sessions import LIFETIME, SignatureSession, chain_text
-from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
+from server.signing import DocumentSigner, SignedDocument, SigningOrder
+from server.step_orders import step_order
 from server.times import from_microseconds, microseconds
 from server.workers import WorkerPool
 from server.workflow_messages import step_signature
@@ -90,7 +91,7 @@ class TwoPhaseSigner:
                 authorise_step, target.step, principal=key.principal, certificate_sha256=certificate
             )
             name = leave.document
-            order = replace(order, visible=replace(order.visible or Visible(), capacity=leave.capacity))
+            order = step_order(order, leave)
         document = await self._database.fetch(documents.get, name)
         session = await self._session(key, document, target.step, signer, order)
         return await self._database.run(self._keep, key, session)

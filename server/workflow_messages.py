@@ -1,13 +1,16 @@
 """The workflow's values as messages, and a made signature as the workflow keeps it."""
 
+from collections.abc import Sequence
+
 from pecete.signing.v1 import signing_pb2
 from pecete.workflow.v1 import workflow_pb2 as pb
+from server.signature_statements import certification, certification_code, lock, lock_code
 from server.signing import MadeSignature
 from server.signing_service import signature_message
 from server.times import timestamp
 from workflow.dossier import Dossier, DossierStep, StepSignature
 from workflow.organisation import Person
-from workflow.procedure import Procedure
+from workflow.procedure import USUAL_LOCK, Procedure, ProcedureStep, usual_certification
 from workflow.state import DossierState, StepState
 
 _STEP_STATES = {
@@ -37,9 +40,36 @@ def procedure_message(procedure: Procedure) -> pb.Procedure:
     return pb.Procedure(
         name=procedure.name,
         display_name=procedure.display_name,
-        steps=(pb.ProcedureStep(post=step.post, capacity=step.capacity) for step in procedure.steps),
+        steps=map(_procedure_step_message, procedure.steps),
         create_time=timestamp(procedure.create_time),
     )
+
+
+def _procedure_step_message(step: ProcedureStep) -> pb.ProcedureStep:
+    return pb.ProcedureStep(
+        post=step.post,
+        capacity=step.capacity,
+        certification=certification_code(step.certification),
+        lock=lock_code(step.lock),
+    )
+
+
+def procedure_steps(messages: Sequence[pb.ProcedureStep]) -> list[ProcedureStep]:
+    """Read the steps of a procedure; what is not stated is as usual (`workflow.procedure`).
+
+    Raises InvalidArgumentError CERTIFICATION_UNKNOWN or SIGNATURE_LOCK_UNKNOWN.
+    """
+    return [
+        ProcedureStep(
+            step.post,
+            step.capacity,
+            certification(step.certification, f"procedure.steps[{index}].certification")
+            if step.certification
+            else usual_certification(index, len(messages)),
+            lock(step.lock, f"procedure.steps[{index}].lock") if step.lock else USUAL_LOCK,
+        )
+        for index, step in enumerate(messages)
+    ]
 
 
 def dossier_message(dossier: Dossier) -> pb.Dossier:

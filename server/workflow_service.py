@@ -17,19 +17,22 @@ from server.database import Database
 from server.document_keeping import DocumentKeeper
 from server.idempotency import RequestLocks, check_request_id, request_key
 from server.interceptors import caller
+from server.signature_statements import commitment
 from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
 from server.signing_service import level_name, page_size
+from server.step_orders import step_order
 from server.times import microseconds
 from server.workflow_messages import (
     dossier_message,
     person_message,
     procedure_message,
+    procedure_steps,
     step_signature,
 )
 from workflow.dossier import Assignment, Dossier, create_dossier, get_dossier, list_dossiers
 from workflow.journal import Act
 from workflow.organisation import create_person, get_person
-from workflow.procedure import ProcedureStep, create_procedure, get_procedure
+from workflow.procedure import create_procedure, get_procedure
 from workflow.step_signing import StepAuthorisation, authorise_step, complete_step, recall_step
 
 P = ParamSpec("P")
@@ -90,7 +93,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
             self._journal,
             self._act(request.request_id),
             display_name=request.procedure.display_name,
-            steps=[ProcedureStep(step.post, step.capacity) for step in request.procedure.steps],
+            steps=procedure_steps(request.procedure.steps),
             procedure_id=request.procedure_id,
         )
         return procedure_message(procedure)
@@ -204,12 +207,14 @@ def _in_turn(
 
 
 def _order(request: pb.SignStepRequest, leave: StepAuthorisation) -> SigningOrder:
-    return SigningOrder(
+    order = SigningOrder(
         signing_key=request.signing_key,
         level=level_name(request.level),
         pin=request.pin or None,
-        visible=Visible(leave.capacity, request.register_number, request.verification_uri),
+        visible=Visible("", request.register_number, request.verification_uri),
+        commitment=commitment(request.commitment),
     )
+    return step_order(order, leave)
 
 
 def _page_of_dossiers(connection: Connection, limit: int, page_token: str) -> list[Dossier]:

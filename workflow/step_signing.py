@@ -9,11 +9,13 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pecete.errors import AbortedError, PermissionDeniedError
+from signer.pades.options import Certification, Lock, PlannedField
 from workflow.creation import request_reused
 from workflow.dossier import Dossier, StepSignature, get_dossier
 from workflow.journal import Act, Journal
 from workflow.names import DOCUMENTS, DOSSIERS, id_of, parse_step_name, step_name
 from workflow.organisation import get_person
+from workflow.procedure import get_procedure
 from workflow.tables import dossier_steps, dossiers
 
 
@@ -24,6 +26,8 @@ class StepAuthorisation:
     document: the dossier's document at that moment, which is what must be signed.
     capacity (such as „Primar”) and person_display_name: shown in the signature's appearance.
     certificate_sha256: the certificate that was allowed; the signature must be made with it.
+    certification, lock: what it certifies, where it is the document's first, and locks.
+    planned_fields: those of the later steps; each has its step's name, as this one's has `name`.
     """
 
     dossier_id: str
@@ -34,6 +38,9 @@ class StepAuthorisation:
     person: str
     person_display_name: str
     certificate_sha256: bytes
+    certification: Certification | None
+    lock: Lock | None
+    planned_fields: tuple[PlannedField, ...]
 
     @property
     def name(self) -> str:
@@ -81,6 +88,7 @@ def authorise_step(
     step = dossier.steps[number - 1]
     person = get_person(connection, step.person)
     dossier.chain.sign(number, person.signer, principal=principal, certificate_sha256=certificate_sha256)
+    planned = get_procedure(connection, dossier.procedure).steps
     return StepAuthorisation(
         dossier_id=dossier_id,
         number=number,
@@ -90,6 +98,12 @@ def authorise_step(
         person=person.name,
         person_display_name=person.display_name,
         certificate_sha256=certificate_sha256,
+        certification=planned[number - 1].certification,
+        lock=planned[number - 1].lock,
+        planned_fields=tuple(
+            PlannedField(step_name(dossier_id, later), each.lock)
+            for later, each in enumerate(planned[number:], number + 1)
+        ),
     )
 
 

@@ -47,7 +47,7 @@ procedures = Table(
     Column("create_time", BigInteger, nullable=False),
     Index("procedures_request", "creator", "request_id", unique=True),
 )
-"""`steps`: JSON list of [post, capacity] in the order of signing."""
+"""`steps`: JSON list of [post, capacity, certification, lock] in the order of signing."""
 
 dossiers = Table(
     "dossiers",

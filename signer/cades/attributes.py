@@ -1,37 +1,16 @@
 """Signed attributes of CAdES beside those that every AdES signature has (EN 319 122-1 §5.2)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
+from pecete.commitment import CommitmentType, commitment_attributes
 from pecete.errors import InvalidArgumentError
 from signer.cms import attribute
 from signer.der import GENERALIZED_TIME, SEQUENCE, UTC_TIME, UTF8_STRING, tlv
 
 _ID_SIGNING_TIME = bytes.fromhex("06092a864886f70d010905")
-_ID_COMMITMENT_TYPE = bytes.fromhex("060b2a864886f70d0109100210")
 _ID_SIGNER_LOCATION = bytes.fromhex("060b2a864886f70d0109100211")
 _ID_MIME_TYPE = bytes.fromhex("060604008d450201")
-
-CommitmentType = Literal[
-    "proof_of_origin",
-    "proof_of_receipt",
-    "proof_of_delivery",
-    "proof_of_sender",
-    "proof_of_approval",
-    "proof_of_creation",
-]
-"""What a signer commits to by signing (EN 319 122-1 §5.2.3, RFC 5126 §5.11.1)."""
-
-_COMMITMENT_TYPES: Mapping[CommitmentType, bytes] = {
-    "proof_of_origin": bytes.fromhex("060b2a864886f70d0109100601"),
-    "proof_of_receipt": bytes.fromhex("060b2a864886f70d0109100602"),
-    "proof_of_delivery": bytes.fromhex("060b2a864886f70d0109100603"),
-    "proof_of_sender": bytes.fromhex("060b2a864886f70d0109100604"),
-    "proof_of_approval": bytes.fromhex("060b2a864886f70d0109100605"),
-    "proof_of_creation": bytes.fromhex("060b2a864886f70d0109100606"),
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +35,7 @@ class SignatureOptions:
 
     signing_time: datetime
     mime_type: str = ""
-    commitment_type: CommitmentType | None = None
+    commitment: CommitmentType | None = None
     location: SignerLocation | None = None
 
 
@@ -65,8 +44,7 @@ def further_attributes(options: SignatureOptions) -> tuple[bytes, ...]:
     made = [attribute(_ID_SIGNING_TIME, _time(options.signing_time))]
     if options.mime_type:
         made.append(attribute(_ID_MIME_TYPE, _text(options.mime_type)))
-    if options.commitment_type is not None:
-        made.append(attribute(_ID_COMMITMENT_TYPE, tlv(SEQUENCE, _COMMITMENT_TYPES[options.commitment_type])))
+    made += commitment_attributes(options.commitment)
     if options.location is not None:
         made.append(attribute(_ID_SIGNER_LOCATION, _location(options.location)))
     return tuple(made)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from pecete.errors import AbortedError, InternalError, InvalidArgumentError
 from signer import algorithms, cms
-from signer.cades.attributes import CommitmentType, SignatureOptions, SignerLocation, further_attributes
+from signer.cades.attributes import SignatureOptions, SignerLocation, further_attributes
 from signer.cades.content import ContentDigest, file_content, octets_content
 from signer.certificate_check import check_certificate, load_certificate
 from signer.cms import CmsConstants
@@ -20,7 +20,6 @@ from signer.der import OCTET_STRING, SEQUENCE, SET, header, single, tlv
 from signer.keys import Signatory, SigningKey
 
 __all__ = [
-    "CommitmentType",
     "CompletedSignature",
     "ContentDigest",
     "Enclosure",

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import segno
 
+from pecete.commitment import CommitmentType
 from pecete.errors import InvalidArgumentError
-from signer.commitment import CommitmentType
 from signer.pades import font as fonts
 from signer.pades.font import Font, FontSubset
 from signer.pades.options import AppearanceText

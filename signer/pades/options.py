@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from signer.commitment import CommitmentType
+from pecete.commitment import CommitmentType
 
 
 class Certification(IntEnum):

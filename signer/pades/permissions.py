@@ -46,6 +46,11 @@ class FieldLock:
             return cls("/All", permission=_NO_CHANGES)
         return cls("/Include", tuple(names)) if lock is Lock.FIELDS else None
 
+    @property
+    def kind(self) -> Lock:
+        """Which of our own locks it is, or is nearest to."""
+        return Lock.DOCUMENT if self.permission == _NO_CHANGES else Lock.FIELDS
+
     def covers(self, name: str) -> bool:
         """Whether the field `name` is locked."""
         if self.permission == _NO_CHANGES or self.action == "/All":

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pecete.commitment import commitment_attributes, stated_commitment
 from pecete.errors import InternalError
 from signer import algorithms, cms
 from signer.certificate_check import check_certificate, load_certificate
 from signer.cms import CmsConstants
-from signer.commitment import commitment_attributes, stated_commitment
 from signer.keys import Signatory, SigningKey
 from signer.pades import plain
 from signer.pades.admission import Admitted, admitted

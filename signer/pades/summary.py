@@ -6,22 +6,35 @@ from pathlib import Path
 import pikepdf
 from pikepdf import Name
 
+from signer.pades.admission import admitted
+from signer.pades.options import Certification, Lock, SignatureOptions
+
 LONGEST_TITLE = 300
 """Characters of a title that are shown."""
 
 
 @dataclass(frozen=True)
 class DocumentSummary:
-    """The document's own title ("" where it has none), printable, and the number of its pages."""
+    """What is signed, and what signing it means for what may follow.
+
+    title: the document's own, printable; "" where it has none. certification, lock: what the signature will
+    certify and lock, which may be by a lock of the field.
+    """
 
     title: str
     page_count: int
+    certification: Certification | None
+    lock: Lock | None
 
 
-def summarize(path: Path) -> DocumentSummary:
-    """Summarize a document that was admitted; its title is that of /Info, else the XMP metadata's."""
-    with pikepdf.open(path, suppress_warnings=True, attempt_recovery=False) as pdf:
-        return DocumentSummary(_title(pdf), len(pdf.pages))
+def summarize(path: Path, options: SignatureOptions) -> DocumentSummary:
+    """Summarize a document and its signature to be; the title is that of /Info, else the XMP metadata's.
+
+    Raises as `admitted`.
+    """
+    with admitted(path, options) as document:
+        lock = document.lock.kind if document.lock is not None else None
+        return DocumentSummary(_title(document.pdf), len(document.pdf.pages), document.certification, lock)
 
 
 def _title(pdf: pikepdf.Pdf) -> str:

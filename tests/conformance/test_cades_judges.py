@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pyhanko.sign.validation.generic_cms import async_validate_detached_cms
 from pyhanko_certvalidator import ValidationContext
 
+from pecete.commitment import CommitmentType
 from pecete.errors import PeceteError
 from signer.cades.archive_timestamp import finish_archive_timestamp, prepare_archive_timestamp
 from signer.cades.augmentation import add_material, add_signature_time_stamp, signature_values
@@ -49,7 +50,7 @@ TWO_SIGNERS = ("parallel-LTA", "countersigned-T")
 STATED = replace(
     OPTIONS,
     mime_type="text/plain",
-    commitment_type="proof_of_approval",
+    commitment=CommitmentType.PROOF_OF_APPROVAL,
     location=SignerLocation("RO", "Lunca Teilor", ("Strada Școlii 1",)),
 )
 

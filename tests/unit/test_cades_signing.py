@@ -10,6 +10,7 @@ import pytest
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core
 
+from pecete.commitment import CommitmentType
 from pecete.errors import (
     AbortedError,
     FailedPreconditionError,
@@ -82,7 +83,7 @@ def test_what_a_signer_states_is_signed() -> None:
     options = replace(
         OPTIONS,
         mime_type="text/plain",
-        commitment_type="proof_of_approval",
+        commitment=CommitmentType.PROOF_OF_APPROVAL,
         location=SignerLocation("RO", "Lunca Teilor", ("Strada Școlii 1", "Primărie")),
     )
     values = signed_values(finish(sign_content(DETACHED, P256, options), None))

@@ -1,32 +1,29 @@
 """What is asked of the services for documents, signing, validation and time-stamping."""
 
 from datetime import datetime
-from typing import TypedDict
 
 from pecete.calls import Call, Download, Listing, ask, level_named, new_request_id
 from pecete.documents.v1 import documents_pb2
 from pecete.errors import InvalidArgumentError
+from pecete.signature_statements import (
+    SignatureStatements,
+    certification_named,
+    commitment_named,
+    lock_named,
+)
 from pecete.signing.v1 import signing_pb2
 from pecete.timestamping.v1 import timestamping_pb2
 from pecete.validation.v1 import validation_pb2
 
 
-class SigningOptions(TypedDict, total=False):
+class SigningOptions(SignatureStatements, total=False):
     """How a document is signed; everything may be left out.
 
-    level: `B-T` (the default), `B-B`, `B-LT` or `B-LTA`; it is never silently lowered. pin: the token's
-    PIN where the key asks for it with each call. reason, location: entries of the signature dictionary.
-    field_name: of the new field, else the next free `SignatureN`. visible: what is shown on the page, else
-    nothing is.
-    return_content: whether the answer carries the signed document (up to 4 MiB). request_id: see the module.
+    pin: the token's PIN where the key asks for it with each call. return_content: whether the answer carries
+    the signed document (up to 4 MiB). request_id: see the module.
     """
 
-    level: str
     pin: str
-    reason: str
-    location: str
-    field_name: str
-    visible: signing_pb2.VisibleSignature | None
     return_content: bool
     request_id: str
 
@@ -66,7 +63,10 @@ def get_signing_key(name: str) -> Call[signing_pb2.SigningKey]:
 def sign(
     document: str | bytes, signing_key: str, options: SigningOptions
 ) -> Call[signing_pb2.SignDocumentResponse]:
-    """Ask for one signature. Raises InvalidArgumentError LEVEL_UNKNOWN."""
+    """Ask for one signature.
+
+    Raises InvalidArgumentError LEVEL_UNKNOWN, CERTIFICATION_UNKNOWN, LOCK_UNKNOWN or COMMITMENT_UNKNOWN.
+    """
     request = signing_pb2.SignDocumentRequest(
         signing_key=signing_key,
         level=level_named(options.get("level", "B-T")),
@@ -76,6 +76,9 @@ def sign(
         field_name=options.get("field_name", ""),
         visible_signature=options.get("visible"),
         return_content=options.get("return_content", False),
+        certification=certification_named(options.get("certification", "")),
+        lock=lock_named(options.get("lock", "")),
+        commitment=commitment_named(options.get("commitment", "")),
         request_id=options.get("request_id") or new_request_id(),
     )
     if isinstance(document, str):

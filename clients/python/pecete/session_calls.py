@@ -1,27 +1,27 @@
 """What is asked of the service for signatures in two phases, with keys that it does not hold."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 from pecete.calls import Call, ask, level_named, new_request_id
+from pecete.signature_statements import (
+    SignatureStatements,
+    certification_named,
+    commitment_named,
+    lock_named,
+)
 from pecete.signing.v1 import signature_sessions_pb2, signing_pb2
 
 
-class PreparationOptions(TypedDict, total=False):
+class PreparationOptions(SignatureStatements, total=False):
     """How a signature is prepared; everything may be left out.
 
     chain: certificates above the signer's, DER. algorithm: what the key signs with, else what is usual.
-    level, reason, location, field_name, visible and request_id as in SigningOptions; a step is always visible
-    and in its own capacity.
+    request_id as in SigningOptions. A step is always visible and in its own capacity, and its procedure says
+    what it certifies and locks.
     """
 
     chain: Sequence[bytes]
     algorithm: signing_pb2.SignatureAlgorithm.ValueType
-    level: str
-    reason: str
-    location: str
-    field_name: str
-    visible: signing_pb2.VisibleSignature | None
     request_id: str
 
 
@@ -77,5 +77,8 @@ def _request(
         location=options.get("location", ""),
         field_name=options.get("field_name", ""),
         visible_signature=options.get("visible"),
+        certification=certification_named(options.get("certification", "")),
+        lock=lock_named(options.get("lock", "")),
+        commitment=commitment_named(options.get("commitment", "")),
         request_id=options.get("request_id") or new_request_id(),
     )

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from pecete.calls import Call, Listing, ask, level_named, new_request_id
+from pecete.signature_statements import commitment_named
 from pecete.workflow.v1 import workflow_pb2
 
 
 class StepOptions(TypedDict, total=False):
-    """How a dossier's step is signed: `level`, `pin` and `request_id` as in SigningOptions.
+    """How a dossier's step is signed: `level`, `pin`, `commitment` and `request_id` as in SigningOptions.
 
     register_number: such as `12345/14.03.2025`. verification_uri: where a reader verifies the
     document.
@@ -18,6 +19,7 @@ class StepOptions(TypedDict, total=False):
     pin: str
     register_number: str
     verification_uri: str
+    commitment: str
     request_id: str
 
 
@@ -86,7 +88,7 @@ def list_dossiers() -> Listing[workflow_pb2.ListDossiersResponse, workflow_pb2.D
 
 
 def sign_step(name: str, signing_key: str, options: StepOptions) -> Call[workflow_pb2.Dossier]:
-    """Ask to sign the step that is due. Raises InvalidArgumentError LEVEL_UNKNOWN."""
+    """Ask to sign the step that is due. Raises InvalidArgumentError LEVEL_UNKNOWN or COMMITMENT_UNKNOWN."""
     request = workflow_pb2.SignStepRequest(
         name=name,
         signing_key=signing_key,
@@ -94,6 +96,7 @@ def sign_step(name: str, signing_key: str, options: StepOptions) -> Call[workflo
         pin=options.get("pin", ""),
         register_number=options.get("register_number", ""),
         verification_uri=options.get("verification_uri", ""),
+        commitment=commitment_named(options.get("commitment", "")),
         request_id=options.get("request_id") or new_request_id(),
     )
     return ask(lambda stubs: stubs.workflow.SignStep, request, once=bool(request.pin))

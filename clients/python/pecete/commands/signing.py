@@ -14,9 +14,8 @@ from pecete.commands.arguments import document_or_file
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
 from pecete.commands.token_signing import TokenChoice, sign_with_token
-from pecete.document_calls import SigningOptions
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from pecete.session_calls import PreparationOptions
+from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
     PIN_TRIES_UNSPECIFIED,
@@ -118,6 +117,14 @@ def sign(
     page: Annotated[int, typer.Option(help="Page to show it on, from 1; 0: the last.", min=0)] = 0,
     reason: Annotated[str, typer.Option(help="Reason, kept in the signature.")] = "",
     location: Annotated[str, typer.Option(help="Location, kept in the signature.")] = "",
+    commitment: Annotated[
+        str, typer.Option(help=f"What you commit to, instead of a reason: {', '.join(COMMITMENTS)}.")
+    ] = "",
+    certify: Annotated[
+        str, typer.Option(help=f"Certify, as the first to sign; may follow: {', '.join(CERTIFICATIONS)}.")
+    ] = "",
+    lock: Annotated[str, typer.Option(help=f"Lock against changes: {' or '.join(LOCKS)}.")] = "",
+    field: Annotated[str, typer.Option(help="Signature field to fill, or name of the new one.")] = "",
     as_json: Json = False,
 ) -> None:
     """Sign a PDF and write the signed one.
@@ -133,15 +140,23 @@ def sign(
         capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
     )
     look = shown if visible or shown != VisibleSignature() else None
+    stated = SignatureStatements(
+        level=level,
+        reason=reason,
+        location=location,
+        field_name=field,
+        visible=look,
+        commitment=commitment,
+        certification=certify,
+        lock=lock,
+    )
     with connect(context) as client:
         answer: SignDocumentResponse | CompleteSignatureResponse
         if token is None:
-            options = SigningOptions(level=level, reason=reason, location=location, visible=look)
-            answer, signer = _sign_with_key(client, target, key, options)
+            answer, signer = _sign_with_key(client, target, key, stated)
         else:
-            preparation = PreparationOptions(level=level, reason=reason, location=location, visible=look)
             choice = TokenChoice(token, token_label, certificate)
-            answer, signer = sign_with_token(client, target, choice, preparation)
+            answer, signer = sign_with_token(client, target, choice, stated)
         with progress_bar(f"Fetching {file.name}") as progress:
             client.download(answer.document.name, file, progress=progress)
     if as_json:
@@ -198,17 +213,16 @@ def _ask_pin(key: SigningKey) -> str:
 
 
 def _sign_with_key(
-    client: Client, target: str, key: str, options: SigningOptions
+    client: Client, target: str, key: str, stated: SignatureStatements
 ) -> tuple[SignDocumentResponse, str]:
     """Sign with a key that the service holds; give the answer and the signer's name."""
     source: Source = document_or_file(target)
     signing_key = _choose(client.list_signing_keys(), key)
-    if signing_key.pin_required:
-        options["pin"] = _ask_pin(signing_key)
+    pin = _ask_pin(signing_key) if signing_key.pin_required else ""
     if isinstance(source, Path):
         with progress_bar(f"Sending {source.name}") as progress:
             source = client.upload(source, progress=progress)
-    return client.sign(source, signing_key.name, **options), signing_key.display_name
+    return client.sign(source, signing_key.name, **stated, pin=pin), signing_key.display_name
 
 
 def _free_target(target: str, suffix: str) -> Path:

@@ -2,7 +2,7 @@
 
 import getpass
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pecete.client import Client
 from pecete.commands.arguments import document_or_file
 from pecete.commands.output import moment, progress_bar
 from pecete.errors import FailedPreconditionError
-from pecete.session_calls import PreparationOptions
+from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import (
     CompleteSignatureResponse,
     SignaturePreview,
@@ -41,7 +41,7 @@ class TokenChoice:
 
 
 def sign_with_token(
-    client: Client, target: str, choice: TokenChoice, options: PreparationOptions
+    client: Client, target: str, choice: TokenChoice, stated: SignatureStatements
 ) -> tuple[CompleteSignatureResponse, str]:
     """Sign a file, `documents/{id}` or `dossiers/{id}/steps/{number}` with a token in this machine.
 
@@ -50,8 +50,7 @@ def sign_with_token(
     raise.
     """
     key = find_key(choice.module, token_label=choice.label, certificate_sha256=choice.certificate)
-    options = {**options, "chain": key.chain, "algorithm": key.method.algorithm}
-    session = _prepare(client, target, key, options)
+    session = _prepare(client, target, key, stated)
     with tempfile.TemporaryDirectory(prefix="pecete-") as folder:
         document = _document(client, target, session, Path(folder))
         check_session(session, document, key.certificate)
@@ -63,14 +62,15 @@ def sign_with_token(
     return client.complete_signature(session.name, signature), key.common_name
 
 
-def _prepare(client: Client, target: str, key: TokenKey, options: PreparationOptions) -> SignatureSession:
+def _prepare(client: Client, target: str, key: TokenKey, stated: SignatureStatements) -> SignatureSession:
+    chain, algorithm = key.chain, key.method.algorithm
     if target.startswith(_STEPS):
-        return client.prepare_step(target, key.certificate, **options)
+        return client.prepare_step(target, key.certificate, **stated, chain=chain, algorithm=algorithm)
     source = document_or_file(target)
     if isinstance(source, Path):
         with progress_bar(f"Sending {source.name}") as progress:
             source = client.upload(source, progress=progress).name
-    return client.prepare_signature(source, key.certificate, **options)
+    return client.prepare_signature(source, key.certificate, **stated, chain=chain, algorithm=algorithm)
 
 
 def _document(client: Client, target: str, session: SignatureSession, folder: Path) -> Path:
@@ -144,6 +144,9 @@ def _about_signature(session: SignatureSession, key: TokenKey) -> Iterator[str]:
         ("signer", f"{key.common_name}, certificate {key.certificate_sha256.hex()[:12]}"),
         ("reason", preview.reason),
         ("location", preview.location),
+        ("commitment", _name_of(COMMITMENTS, preview.commitment)),
+        ("certifies", _name_of(CERTIFICATIONS, preview.certification)),
+        ("locks", _name_of(LOCKS, preview.lock)),
         ("capacity", visible.capacity),
         ("register no.", visible.register_number),
         ("verify at", visible.verification_uri),
@@ -152,6 +155,10 @@ def _about_signature(session: SignatureSession, key: TokenKey) -> Iterator[str]:
         ("level", SignatureLevel.Name(session.level).removeprefix("SIGNATURE_LEVEL_").replace("_", "-")),
         ("until", f"{moment(session.expire_time)} it can be signed"),
     )
+
+
+def _name_of(known: Mapping[str, int], code: int) -> str:
+    return next((name for name, value in known.items() if value == code), "")
 
 
 def _page(number: int) -> str:

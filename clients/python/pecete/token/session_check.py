@@ -11,6 +11,7 @@ from pathlib import Path
 
 from asn1crypto import algos, cms, core, tsp
 
+from pecete.commitment import CommitmentType
 from pecete.errors import DataLossError
 from pecete.signing.v1.signature_sessions_pb2 import SignatureSession
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm
@@ -30,7 +31,7 @@ def check_session(session: SignatureSession, document: Path, certificate: bytes)
     """
     length = _check_document(session, document)
     _check_byte_range(session, length)
-    attributes = _attributes(session.signed_attributes)
+    attributes = _attributes(session)
     if attributes["content_type"].native != "data":
         raise _wrong_attributes()
     digest = _digest(session, document, length)
@@ -96,13 +97,20 @@ def _digest(session: SignatureSession, document: Path, length: int) -> bytes:
     return state.digest()
 
 
-def _attributes(der: bytes) -> dict[str, cms.CMSAttribute]:
-    """The one value of each attribute, by its name; only those that a baseline signature has."""
+def _attributes(session: SignatureSession) -> dict[str, cms.CMSAttribute]:
+    """The one value of each attribute, by its name; only those that a baseline signature has.
+
+    The commitment that is shown is there too, and no other.
+    """
+    der, shown = session.signed_attributes, session.preview.commitment
     try:
+        commitment = CommitmentType(shown).attribute if shown else b""
         attributes = cms.CMSAttributes.load(der, strict=True)
-        found = {each["type"].native: each["values"] for each in attributes}
+        usual = [each for each in attributes if each.dump() != commitment]
+        found = {each["type"].native: each["values"] for each in usual}
         values = {name: held[0] for name, held in found.items() if len(held) == 1}
-        if len(attributes) == len(values) and set(values) == _ATTRIBUTES and attributes.dump(True) == der:
+        complete = len(usual) == len(values) and len(attributes) == len(usual) + bool(shown)
+        if complete and set(values) == _ATTRIBUTES and attributes.dump(True) == der:
             return values
     except (ValueError, TypeError, KeyError, OverflowError):
         pass  # foreign bytes are not what they should be

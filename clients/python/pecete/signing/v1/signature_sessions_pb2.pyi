@@ -40,6 +40,9 @@ class PrepareSignatureRequest(_message.Message):
     FIELD_NAME_FIELD_NUMBER: _builtins.int
     VISIBLE_SIGNATURE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATION_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     step: _builtins.str
@@ -57,9 +60,21 @@ class PrepareSignatureRequest(_message.Message):
     location: _builtins.str
     """The signature dictionary's Location."""
     field_name: _builtins.str
-    """Name of the new signature field; empty: the next free `SignatureN`."""
+    """An empty signature field of the document, or the name of a new one; empty: the next free `SignatureN`. A
+    step has its own.
+    """
     request_id: _builtins.str
     """Retries with the same id get the first answer, never a second session."""
+    certification: _signing_pb2.Certification.ValueType
+    """Whether the signature certifies the document; refused where it has signatures already. For a step its
+    procedure says it.
+    """
+    lock: _signing_pb2.SignatureLock.ValueType
+    """What the signature locks. A field of the document that has a lock of its own keeps that. For a step its
+    procedure says it.
+    """
+    commitment: _signing_pb2.CommitmentType.ValueType
+    """Stated as a signed attribute; a PAdES baseline signature has either a commitment or a reason."""
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Certificates above it, DER; those that issued it go into the signature, the root does not."""
@@ -84,10 +99,13 @@ class PrepareSignatureRequest(_message.Message):
         field_name: _builtins.str = ...,
         visible_signature: _signing_pb2.VisibleSignature | None = ...,
         request_id: _builtins.str = ...,
+        certification: _signing_pb2.Certification.ValueType = ...,
+        lock: _signing_pb2.SignatureLock.ValueType = ...,
+        commitment: _signing_pb2.CommitmentType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "step", b"step", "target", b"target", "visible_signature", b"visible_signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "chain", b"chain", "document", b"document", "field_name", b"field_name", "level", b"level", "location", b"location", "reason", b"reason", "request_id", b"request_id", "step", b"step", "target", b"target", "visible_signature", b"visible_signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "certificate", b"certificate", "certification", b"certification", "chain", b"chain", "commitment", b"commitment", "document", b"document", "field_name", b"field_name", "level", b"level", "location", b"location", "lock", b"lock", "reason", b"reason", "request_id", b"request_id", "step", b"step", "target", b"target", "visible_signature", b"visible_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_target: _TypeAlias = _typing.Literal["document", "step"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
@@ -239,6 +257,9 @@ class SignaturePreview(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     VISIBLE_SIGNATURE_FIELD_NUMBER: _builtins.int
+    CERTIFICATION_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """The document's name for people."""
     title: _builtins.str
@@ -255,6 +276,12 @@ class SignaturePreview(_message.Message):
     """What the signature will say: its Reason."""
     location: _builtins.str
     """What the signature will say: its Location."""
+    certification: _signing_pb2.Certification.ValueType
+    """Whether it will certify the document."""
+    lock: _signing_pb2.SignatureLock.ValueType
+    """What it will lock."""
+    commitment: _signing_pb2.CommitmentType.ValueType
+    """What it will state as a signed attribute."""
     @_builtins.property
     def earlier_signatures(self) -> _containers.RepeatedCompositeFieldContainer[_validation_pb2.SignatureVerdict]:
         """The verdicts on the signatures that the document has already."""
@@ -276,10 +303,13 @@ class SignaturePreview(_message.Message):
         reason: _builtins.str = ...,
         location: _builtins.str = ...,
         visible_signature: _signing_pb2.VisibleSignature | None = ...,
+        certification: _signing_pb2.Certification.ValueType = ...,
+        lock: _signing_pb2.SignatureLock.ValueType = ...,
+        commitment: _signing_pb2.CommitmentType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["visible_signature", b"visible_signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "document_sha256", b"document_sha256", "earlier_signatures", b"earlier_signatures", "location", b"location", "page_count", b"page_count", "reason", b"reason", "signer", b"signer", "size_bytes", b"size_bytes", "title", b"title", "visible_signature", b"visible_signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certification", b"certification", "commitment", b"commitment", "display_name", b"display_name", "document_sha256", b"document_sha256", "earlier_signatures", b"earlier_signatures", "location", b"location", "lock", b"lock", "page_count", b"page_count", "reason", b"reason", "signer", b"signer", "size_bytes", b"size_bytes", "title", b"title", "visible_signature", b"visible_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

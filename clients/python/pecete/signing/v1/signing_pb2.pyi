@@ -189,6 +189,108 @@ SIGNATURE_LEVEL_B_LTA: SignatureLevel.ValueType  # 4
 """Baseline B-LTA: with a time-stamp over all of this, renewed before its algorithms or certificate end."""
 Global___SignatureLevel: _TypeAlias = SignatureLevel  # noqa: Y015
 
+class _Certification:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CertificationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Certification.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CERTIFICATION_UNSPECIFIED: _Certification.ValueType  # 0
+    """The default: an approval signature; in a procedure as the procedure says."""
+    CERTIFICATION_NO_CHANGES: _Certification.ValueType  # 1
+    """P=1: nothing but validation data and time-stamps."""
+    CERTIFICATION_FORM_FILLING: _Certification.ValueType  # 2
+    """P=2: also filling in fields and signing; a visible signature only in a field that the document has."""
+    CERTIFICATION_ANNOTATIONS: _Certification.ValueType  # 3
+    """P=3: also comments."""
+    CERTIFICATION_NONE: _Certification.ValueType  # 4
+    """An approval signature."""
+
+class Certification(_Certification, metaclass=_CertificationEnumTypeWrapper):
+    """What may follow a certification signature: DocMDP (ISO 32000-2 §12.8.2.2). Only the first signature of a
+    document can certify it.
+    """
+
+CERTIFICATION_UNSPECIFIED: Certification.ValueType  # 0
+"""The default: an approval signature; in a procedure as the procedure says."""
+CERTIFICATION_NO_CHANGES: Certification.ValueType  # 1
+"""P=1: nothing but validation data and time-stamps."""
+CERTIFICATION_FORM_FILLING: Certification.ValueType  # 2
+"""P=2: also filling in fields and signing; a visible signature only in a field that the document has."""
+CERTIFICATION_ANNOTATIONS: Certification.ValueType  # 3
+"""P=3: also comments."""
+CERTIFICATION_NONE: Certification.ValueType  # 4
+"""An approval signature."""
+Global___Certification: _TypeAlias = Certification  # noqa: Y015
+
+class _SignatureLock:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SignatureLockEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignatureLock.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGNATURE_LOCK_UNSPECIFIED: _SignatureLock.ValueType  # 0
+    """The default: nothing; in a procedure as the procedure says."""
+    SIGNATURE_LOCK_FIELDS: _SignatureLock.ValueType  # 1
+    """Its own field and all that the document has, without the signature fields that are still empty."""
+    SIGNATURE_LOCK_DOCUMENT: _SignatureLock.ValueType  # 2
+    """The whole document: nothing may follow but validation data and time-stamps."""
+    SIGNATURE_LOCK_NONE: _SignatureLock.ValueType  # 3
+    """Nothing."""
+
+class SignatureLock(_SignatureLock, metaclass=_SignatureLockEnumTypeWrapper):
+    """What a signature locks: FieldMDP and the field's Lock (ISO 32000-2 §12.7.5.5, §12.8.2.4)."""
+
+SIGNATURE_LOCK_UNSPECIFIED: SignatureLock.ValueType  # 0
+"""The default: nothing; in a procedure as the procedure says."""
+SIGNATURE_LOCK_FIELDS: SignatureLock.ValueType  # 1
+"""Its own field and all that the document has, without the signature fields that are still empty."""
+SIGNATURE_LOCK_DOCUMENT: SignatureLock.ValueType  # 2
+"""The whole document: nothing may follow but validation data and time-stamps."""
+SIGNATURE_LOCK_NONE: SignatureLock.ValueType  # 3
+"""Nothing."""
+Global___SignatureLock: _TypeAlias = SignatureLock  # noqa: Y015
+
+class _CommitmentType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CommitmentTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CommitmentType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMMITMENT_TYPE_UNSPECIFIED: _CommitmentType.ValueType  # 0
+    """No commitment is stated."""
+    COMMITMENT_TYPE_PROOF_OF_ORIGIN: _CommitmentType.ValueType  # 1
+    """The signer made, approved and sent it."""
+    COMMITMENT_TYPE_PROOF_OF_RECEIPT: _CommitmentType.ValueType  # 2
+    """The signer received it."""
+    COMMITMENT_TYPE_PROOF_OF_DELIVERY: _CommitmentType.ValueType  # 3
+    """It was delivered to where its recipient can reach it."""
+    COMMITMENT_TYPE_PROOF_OF_SENDER: _CommitmentType.ValueType  # 4
+    """The signer sent it, but did not necessarily make it."""
+    COMMITMENT_TYPE_PROOF_OF_APPROVAL: _CommitmentType.ValueType  # 5
+    """The signer approves the content."""
+    COMMITMENT_TYPE_PROOF_OF_CREATION: _CommitmentType.ValueType  # 6
+    """The signer made it, but does not necessarily approve or send it."""
+
+class CommitmentType(_CommitmentType, metaclass=_CommitmentTypeEnumTypeWrapper):
+    """What a signer commits to: commitment-type-indication (EN 319 122-1 §5.2.3)."""
+
+COMMITMENT_TYPE_UNSPECIFIED: CommitmentType.ValueType  # 0
+"""No commitment is stated."""
+COMMITMENT_TYPE_PROOF_OF_ORIGIN: CommitmentType.ValueType  # 1
+"""The signer made, approved and sent it."""
+COMMITMENT_TYPE_PROOF_OF_RECEIPT: CommitmentType.ValueType  # 2
+"""The signer received it."""
+COMMITMENT_TYPE_PROOF_OF_DELIVERY: CommitmentType.ValueType  # 3
+"""It was delivered to where its recipient can reach it."""
+COMMITMENT_TYPE_PROOF_OF_SENDER: CommitmentType.ValueType  # 4
+"""The signer sent it, but did not necessarily make it."""
+COMMITMENT_TYPE_PROOF_OF_APPROVAL: CommitmentType.ValueType  # 5
+"""The signer approves the content."""
+COMMITMENT_TYPE_PROOF_OF_CREATION: CommitmentType.ValueType  # 6
+"""The signer made it, but does not necessarily approve or send it."""
+Global___CommitmentType: _TypeAlias = CommitmentType  # noqa: Y015
+
 @_typing.final
 class SigningKey(_message.Message):
     """A private key in a token, known by its certificate."""
@@ -513,6 +615,9 @@ class SignDocumentRequest(_message.Message):
     VISIBLE_SIGNATURE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RETURN_CONTENT_FIELD_NUMBER: _builtins.int
+    CERTIFICATION_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     content: _builtins.bytes
@@ -528,11 +633,17 @@ class SignDocumentRequest(_message.Message):
     location: _builtins.str
     """The signature dictionary's Location."""
     field_name: _builtins.str
-    """Name of the new signature field; empty: the next free `SignatureN`."""
+    """An empty signature field of the document, or the name of a new one; empty: the next free `SignatureN`."""
     request_id: _builtins.str
     """Retries with the same id get the first answer, never a second signature."""
     return_content: _builtins.bool
     """Whether the answer carries the signed document inline (up to 4 MiB)."""
+    certification: Global___Certification.ValueType
+    """Whether the signature certifies the document; refused where it has signatures already."""
+    lock: Global___SignatureLock.ValueType
+    """What the signature locks. A field of the document that has a lock of its own keeps that."""
+    commitment: Global___CommitmentType.ValueType
+    """Stated as a signed attribute; a PAdES baseline signature has either a commitment or a reason."""
     @_builtins.property
     def visible_signature(self) -> Global___VisibleSignature:
         """Shown on the page when set; otherwise the signature is invisible."""
@@ -551,10 +662,13 @@ class SignDocumentRequest(_message.Message):
         visible_signature: Global___VisibleSignature | None = ...,
         request_id: _builtins.str = ...,
         return_content: _builtins.bool = ...,
+        certification: Global___Certification.ValueType = ...,
+        lock: Global___SignatureLock.ValueType = ...,
+        commitment: Global___CommitmentType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "field_name", b"field_name", "level", b"level", "location", b"location", "pin", b"pin", "reason", b"reason", "request_id", b"request_id", "return_content", b"return_content", "signing_key", b"signing_key", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certification", b"certification", "commitment", b"commitment", "content", b"content", "document", b"document", "field_name", b"field_name", "level", b"level", "location", b"location", "lock", b"lock", "pin", b"pin", "reason", b"reason", "request_id", b"request_id", "return_content", b"return_content", "signing_key", b"signing_key", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015

@@ -26,47 +26,47 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pecete.signing.v1 import signing_pb2 as pecete_dot_signing_dot_v1_dot_signing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!pecete/workflow/v1/workflow.proto\x12\x12pecete.workflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpecete/signing/v1/signing.proto\"\x8c\x01\n\x06Person\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x04 \x03(\x0c\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"/\n\rProcedureStep\x12\x0c\n\x04post\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\t\"\x92\x01\n\tProcedure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x30\n\x05steps\x18\x03 \x03(\x0b\x32!.pecete.workflow.v1.ProcedureStep\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\nAssignment\x12\x0c\n\x04post\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\"\xd9\x01\n\x0b\x44ossierStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04post\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\t\x12\x0e\n\x06person\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.pecete.workflow.v1.StepState\x12-\n\tsign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\tsignature\x18\x07 \x01(\x0b\x32\x1c.pecete.signing.v1.Signature\"\xdf\x02\n\x07\x44ossier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tprocedure\x18\x03 \x01(\t\x12\x10\n\x08\x64ocument\x18\x04 \x01(\t\x12.\n\x05steps\x18\x05 \x03(\x0b\x32\x1f.pecete.workflow.v1.DossierStep\x12\x30\n\x05state\x18\x06 \x01(\x0e\x32!.pecete.workflow.v1.Dossier.State\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATE_IN_PROGRESS\x10\x01\x12\x10\n\x0cSTATE_SIGNED\x10\x02\"h\n\x13\x43reatePersonRequest\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.pecete.workflow.v1.Person\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\" \n\x10GetPersonRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"t\n\x16\x43reateProcedureRequest\x12\x30\n\tprocedure\x18\x01 \x01(\x0b\x32\x1d.pecete.workflow.v1.Procedure\x12\x14\n\x0cprocedure_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"#\n\x13GetProcedureRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xae\x01\n\x14\x43reateDossierRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x11\n\tprocedure\x18\x02 \x01(\t\x12\x10\n\x08\x64ocument\x18\x03 \x01(\t\x12\x33\n\x0b\x61ssignments\x18\x04 \x03(\x0b\x32\x1e.pecete.workflow.v1.Assignment\x12\x12\n\ndossier_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"!\n\x11GetDossierRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDossiersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListDossiersResponse\x12-\n\x08\x64ossiers\x18\x01 \x03(\x0b\x32\x1b.pecete.workflow.v1.Dossier\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xba\x01\n\x0fSignStepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bsigning_key\x18\x02 \x01(\t\x12\x0b\n\x03pin\x18\x03 \x01(\t\x12\x30\n\x05level\x18\x04 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x17\n\x0fregister_number\x18\x06 \x01(\t\x12\x18\n\x10verification_uri\x18\x07 \x01(\t*j\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12STEP_STATE_WAITING\x10\x01\x12\x12\n\x0eSTEP_STATE_DUE\x10\x02\x12\x15\n\x11STEP_STATE_SIGNED\x10\x03\x32\xc6\x05\n\x0fWorkflowService\x12S\n\x0c\x43reatePerson\x12\'.pecete.workflow.v1.CreatePersonRequest\x1a\x1a.pecete.workflow.v1.Person\x12M\n\tGetPerson\x12$.pecete.workflow.v1.GetPersonRequest\x1a\x1a.pecete.workflow.v1.Person\x12\\\n\x0f\x43reateProcedure\x12*.pecete.workflow.v1.CreateProcedureRequest\x1a\x1d.pecete.workflow.v1.Procedure\x12V\n\x0cGetProcedure\x12\'.pecete.workflow.v1.GetProcedureRequest\x1a\x1d.pecete.workflow.v1.Procedure\x12V\n\rCreateDossier\x12(.pecete.workflow.v1.CreateDossierRequest\x1a\x1b.pecete.workflow.v1.Dossier\x12P\n\nGetDossier\x12%.pecete.workflow.v1.GetDossierRequest\x1a\x1b.pecete.workflow.v1.Dossier\x12\x61\n\x0cListDossiers\x12\'.pecete.workflow.v1.ListDossiersRequest\x1a(.pecete.workflow.v1.ListDossiersResponse\x12L\n\x08SignStep\x12#.pecete.workflow.v1.SignStepRequest\x1a\x1b.pecete.workflow.v1.Dossierb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!pecete/workflow/v1/workflow.proto\x12\x12pecete.workflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpecete/signing/v1/signing.proto\"\x8c\x01\n\x06Person\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x04 \x03(\x0c\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\rProcedureStep\x12\x0c\n\x04post\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\t\x12\x37\n\rcertification\x18\x03 \x01(\x0e\x32 .pecete.signing.v1.Certification\x12.\n\x04lock\x18\x04 \x01(\x0e\x32 .pecete.signing.v1.SignatureLock\"\x92\x01\n\tProcedure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x30\n\x05steps\x18\x03 \x03(\x0b\x32!.pecete.workflow.v1.ProcedureStep\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\nAssignment\x12\x0c\n\x04post\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\"\xd9\x01\n\x0b\x44ossierStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04post\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\t\x12\x0e\n\x06person\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.pecete.workflow.v1.StepState\x12-\n\tsign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\tsignature\x18\x07 \x01(\x0b\x32\x1c.pecete.signing.v1.Signature\"\xdf\x02\n\x07\x44ossier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tprocedure\x18\x03 \x01(\t\x12\x10\n\x08\x64ocument\x18\x04 \x01(\t\x12.\n\x05steps\x18\x05 \x03(\x0b\x32\x1f.pecete.workflow.v1.DossierStep\x12\x30\n\x05state\x18\x06 \x01(\x0e\x32!.pecete.workflow.v1.Dossier.State\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATE_IN_PROGRESS\x10\x01\x12\x10\n\x0cSTATE_SIGNED\x10\x02\"h\n\x13\x43reatePersonRequest\x12*\n\x06person\x18\x01 \x01(\x0b\x32\x1a.pecete.workflow.v1.Person\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\" \n\x10GetPersonRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"t\n\x16\x43reateProcedureRequest\x12\x30\n\tprocedure\x18\x01 \x01(\x0b\x32\x1d.pecete.workflow.v1.Procedure\x12\x14\n\x0cprocedure_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"#\n\x13GetProcedureRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xae\x01\n\x14\x43reateDossierRequest\x12\x14\n\x0c\x64isplay_name\x18\x01 \x01(\t\x12\x11\n\tprocedure\x18\x02 \x01(\t\x12\x10\n\x08\x64ocument\x18\x03 \x01(\t\x12\x33\n\x0b\x61ssignments\x18\x04 \x03(\x0b\x32\x1e.pecete.workflow.v1.Assignment\x12\x12\n\ndossier_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"!\n\x11GetDossierRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDossiersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListDossiersResponse\x12-\n\x08\x64ossiers\x18\x01 \x03(\x0b\x32\x1b.pecete.workflow.v1.Dossier\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf1\x01\n\x0fSignStepRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bsigning_key\x18\x02 \x01(\t\x12\x0b\n\x03pin\x18\x03 \x01(\t\x12\x30\n\x05level\x18\x04 \x01(\x0e\x32!.pecete.signing.v1.SignatureLevel\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x17\n\x0fregister_number\x18\x06 \x01(\t\x12\x18\n\x10verification_uri\x18\x07 \x01(\t\x12\x35\n\ncommitment\x18\x08 \x01(\x0e\x32!.pecete.signing.v1.CommitmentType*j\n\tStepState\x12\x1a\n\x16STEP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12STEP_STATE_WAITING\x10\x01\x12\x12\n\x0eSTEP_STATE_DUE\x10\x02\x12\x15\n\x11STEP_STATE_SIGNED\x10\x03\x32\xc6\x05\n\x0fWorkflowService\x12S\n\x0c\x43reatePerson\x12\'.pecete.workflow.v1.CreatePersonRequest\x1a\x1a.pecete.workflow.v1.Person\x12M\n\tGetPerson\x12$.pecete.workflow.v1.GetPersonRequest\x1a\x1a.pecete.workflow.v1.Person\x12\\\n\x0f\x43reateProcedure\x12*.pecete.workflow.v1.CreateProcedureRequest\x1a\x1d.pecete.workflow.v1.Procedure\x12V\n\x0cGetProcedure\x12\'.pecete.workflow.v1.GetProcedureRequest\x1a\x1d.pecete.workflow.v1.Procedure\x12V\n\rCreateDossier\x12(.pecete.workflow.v1.CreateDossierRequest\x1a\x1b.pecete.workflow.v1.Dossier\x12P\n\nGetDossier\x12%.pecete.workflow.v1.GetDossierRequest\x1a\x1b.pecete.workflow.v1.Dossier\x12\x61\n\x0cListDossiers\x12\'.pecete.workflow.v1.ListDossiersRequest\x1a(.pecete.workflow.v1.ListDossiersResponse\x12L\n\x08SignStep\x12#.pecete.workflow.v1.SignStepRequest\x1a\x1b.pecete.workflow.v1.Dossierb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pecete.workflow.v1.workflow_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STEPSTATE']._serialized_start=1936
-  _globals['_STEPSTATE']._serialized_end=2042
+  _globals['_STEPSTATE']._serialized_start=2097
+  _globals['_STEPSTATE']._serialized_end=2203
   _globals['_PERSON']._serialized_start=124
   _globals['_PERSON']._serialized_end=264
-  _globals['_PROCEDURESTEP']._serialized_start=266
-  _globals['_PROCEDURESTEP']._serialized_end=313
-  _globals['_PROCEDURE']._serialized_start=316
-  _globals['_PROCEDURE']._serialized_end=462
-  _globals['_ASSIGNMENT']._serialized_start=464
-  _globals['_ASSIGNMENT']._serialized_end=506
-  _globals['_DOSSIERSTEP']._serialized_start=509
-  _globals['_DOSSIERSTEP']._serialized_end=726
-  _globals['_DOSSIER']._serialized_start=729
-  _globals['_DOSSIER']._serialized_end=1080
-  _globals['_DOSSIER_STATE']._serialized_start=1009
-  _globals['_DOSSIER_STATE']._serialized_end=1080
-  _globals['_CREATEPERSONREQUEST']._serialized_start=1082
-  _globals['_CREATEPERSONREQUEST']._serialized_end=1186
-  _globals['_GETPERSONREQUEST']._serialized_start=1188
-  _globals['_GETPERSONREQUEST']._serialized_end=1220
-  _globals['_CREATEPROCEDUREREQUEST']._serialized_start=1222
-  _globals['_CREATEPROCEDUREREQUEST']._serialized_end=1338
-  _globals['_GETPROCEDUREREQUEST']._serialized_start=1340
-  _globals['_GETPROCEDUREREQUEST']._serialized_end=1375
-  _globals['_CREATEDOSSIERREQUEST']._serialized_start=1378
-  _globals['_CREATEDOSSIERREQUEST']._serialized_end=1552
-  _globals['_GETDOSSIERREQUEST']._serialized_start=1554
-  _globals['_GETDOSSIERREQUEST']._serialized_end=1587
-  _globals['_LISTDOSSIERSREQUEST']._serialized_start=1589
-  _globals['_LISTDOSSIERSREQUEST']._serialized_end=1649
-  _globals['_LISTDOSSIERSRESPONSE']._serialized_start=1651
-  _globals['_LISTDOSSIERSRESPONSE']._serialized_end=1745
-  _globals['_SIGNSTEPREQUEST']._serialized_start=1748
-  _globals['_SIGNSTEPREQUEST']._serialized_end=1934
-  _globals['_WORKFLOWSERVICE']._serialized_start=2045
-  _globals['_WORKFLOWSERVICE']._serialized_end=2755
+  _globals['_PROCEDURESTEP']._serialized_start=267
+  _globals['_PROCEDURESTEP']._serialized_end=419
+  _globals['_PROCEDURE']._serialized_start=422
+  _globals['_PROCEDURE']._serialized_end=568
+  _globals['_ASSIGNMENT']._serialized_start=570
+  _globals['_ASSIGNMENT']._serialized_end=612
+  _globals['_DOSSIERSTEP']._serialized_start=615
+  _globals['_DOSSIERSTEP']._serialized_end=832
+  _globals['_DOSSIER']._serialized_start=835
+  _globals['_DOSSIER']._serialized_end=1186
+  _globals['_DOSSIER_STATE']._serialized_start=1115
+  _globals['_DOSSIER_STATE']._serialized_end=1186
+  _globals['_CREATEPERSONREQUEST']._serialized_start=1188
+  _globals['_CREATEPERSONREQUEST']._serialized_end=1292
+  _globals['_GETPERSONREQUEST']._serialized_start=1294
+  _globals['_GETPERSONREQUEST']._serialized_end=1326
+  _globals['_CREATEPROCEDUREREQUEST']._serialized_start=1328
+  _globals['_CREATEPROCEDUREREQUEST']._serialized_end=1444
+  _globals['_GETPROCEDUREREQUEST']._serialized_start=1446
+  _globals['_GETPROCEDUREREQUEST']._serialized_end=1481
+  _globals['_CREATEDOSSIERREQUEST']._serialized_start=1484
+  _globals['_CREATEDOSSIERREQUEST']._serialized_end=1658
+  _globals['_GETDOSSIERREQUEST']._serialized_start=1660
+  _globals['_GETDOSSIERREQUEST']._serialized_end=1693
+  _globals['_LISTDOSSIERSREQUEST']._serialized_start=1695
+  _globals['_LISTDOSSIERSREQUEST']._serialized_end=1755
+  _globals['_LISTDOSSIERSRESPONSE']._serialized_start=1757
+  _globals['_LISTDOSSIERSRESPONSE']._serialized_end=1851
+  _globals['_SIGNSTEPREQUEST']._serialized_start=1854
+  _globals['_SIGNSTEPREQUEST']._serialized_end=2095
+  _globals['_WORKFLOWSERVICE']._serialized_start=2206
+  _globals['_WORKFLOWSERVICE']._serialized_end=2916
 # @@protoc_insertion_point(module_scope)

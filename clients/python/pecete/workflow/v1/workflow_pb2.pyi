@@ -99,19 +99,31 @@ class ProcedureStep(_message.Message):
 
     POST_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    CERTIFICATION_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
     post: _builtins.str
     """The post that signs, such as `mayor`."""
     capacity: _builtins.str
     """The capacity shown beside the signature, such as „Primar”."""
+    certification: _signing_pb2.Certification.ValueType
+    """Whether the signature certifies the document, where it is the document's first; only for the first step.
+    Unset: CERTIFICATION_FORM_FILLING where further steps follow. CERTIFICATION_NO_CHANGES: only where none do.
+    """
+    lock: _signing_pb2.SignatureLock.ValueType
+    """What the signature locks; unset: SIGNATURE_LOCK_FIELDS. SIGNATURE_LOCK_DOCUMENT: only for the last step,
+    and not together with a certification.
+    """
     def __init__(
         self,
         *,
         post: _builtins.str = ...,
         capacity: _builtins.str = ...,
+        certification: _signing_pb2.Certification.ValueType = ...,
+        lock: _signing_pb2.SignatureLock.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "post", b"post"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "certification", b"certification", "lock", b"lock", "post", b"post"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -551,6 +563,7 @@ class SignStepRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     REGISTER_NUMBER_FIELD_NUMBER: _builtins.int
     VERIFICATION_URI_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`dossiers/{id}/steps/{number}`."""
     signing_key: _builtins.str
@@ -565,6 +578,8 @@ class SignStepRequest(_message.Message):
     """Number in the register, shown beside the signature."""
     verification_uri: _builtins.str
     """Address by which a reader verifies the document; drawn as a QR code."""
+    commitment: _signing_pb2.CommitmentType.ValueType
+    """Stated as a signed attribute."""
     def __init__(
         self,
         *,
@@ -575,10 +590,11 @@ class SignStepRequest(_message.Message):
         request_id: _builtins.str = ...,
         register_number: _builtins.str = ...,
         verification_uri: _builtins.str = ...,
+        commitment: _signing_pb2.CommitmentType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "name", b"name", "pin", b"pin", "register_number", b"register_number", "request_id", b"request_id", "signing_key", b"signing_key", "verification_uri", b"verification_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "level", b"level", "name", b"name", "pin", b"pin", "register_number", b"register_number", "request_id", b"request_id", "signing_key", b"signing_key", "verification_uri", b"verification_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

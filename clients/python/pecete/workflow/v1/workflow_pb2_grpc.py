@@ -132,6 +132,9 @@ class WorkflowServiceServicer(object):
 
     def SignStep(self, request, context):
         """Signs the step that is due, as the person to whom it belongs.
+
+        The signature's field has the step's name. The fields of later steps are made with the first signature, each
+        with its lock, so that the order of a dossier's signatures is in the file.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

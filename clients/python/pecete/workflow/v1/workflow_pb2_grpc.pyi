@@ -48,7 +48,11 @@ class WorkflowServiceStub:
     ListDossiers: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.ListDossiersRequest, _workflow_pb2.ListDossiersResponse]
     """Lists dossiers, newest first."""
     SignStep: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.SignStepRequest, _workflow_pb2.Dossier]
-    """Signs the step that is due, as the person to whom it belongs."""
+    """Signs the step that is due, as the person to whom it belongs.
+
+    The signature's field has the step's name. The fields of later steps are made with the first signature, each
+    with its lock, so that the order of a dossier's signatures is in the file.
+    """
 
 @_typing.type_check_only
 class WorkflowServiceAsyncStub(WorkflowServiceStub):
@@ -70,7 +74,11 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     ListDossiers: _aio.UnaryUnaryMultiCallable[_workflow_pb2.ListDossiersRequest, _workflow_pb2.ListDossiersResponse]  # type: ignore[assignment]
     """Lists dossiers, newest first."""
     SignStep: _aio.UnaryUnaryMultiCallable[_workflow_pb2.SignStepRequest, _workflow_pb2.Dossier]  # type: ignore[assignment]
-    """Signs the step that is due, as the person to whom it belongs."""
+    """Signs the step that is due, as the person to whom it belongs.
+
+    The signature's field has the step's name. The fields of later steps are made with the first signature, each
+    with its lock, so that the order of a dossier's signatures is in the file.
+    """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     """Persons, procedures, dossiers and their steps."""
@@ -137,6 +145,10 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_pb2.SignStepRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_pb2.Dossier, _abc.Awaitable[_workflow_pb2.Dossier]]:
-        """Signs the step that is due, as the person to whom it belongs."""
+        """Signs the step that is due, as the person to whom it belongs.
+
+        The signature's field has the step's name. The fields of later steps are made with the first signature, each
+        with its lock, so that the order of a dossier's signatures is in the file.
+        """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
