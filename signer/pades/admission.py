@@ -18,6 +18,8 @@ from signer.pades.permissions import FieldLock, check_earlier, field_lock
 _HEADER_WITHIN = 1024
 _TAIL = 2048
 _LONGEST_TEXT = 1000
+_LARGEST_SIZE = 8_388_607
+"""Most indirect objects that readers know (ISO 32000-1 Table C.1)."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ def admitted(path: Path, options: SignatureOptions) -> Iterator[Admitted]:
     """Open the document at `path` if one more signature may be added to it.
 
     Raises InvalidArgumentError with field "document": DOCUMENT_EMPTY, NOT_A_PDF, DOCUMENT_ENCRYPTED,
-    DOCUMENT_DAMAGED, DOCUMENT_XFA_FORM; FailedPreconditionError with field "document":
-    DOCUMENT_CERTIFIED_NO_CHANGES, DOCUMENT_CERTIFIED_NO_NEW_FIELD, DOCUMENT_LOCKED; with field "field_name"
-    AlreadyExistsError FIELD_EXISTS and InvalidArgumentError FIELD_NAME_INVALID; FailedPreconditionError
-    DOCUMENT_HAS_SIGNATURES and FIELD_LOCK_DIFFERS; InvalidArgumentError SIGNING_TIME_NAIVE, TEXT_INVALID,
-    COMMITMENT_WITH_REASON and LOCK_WITH_CERTIFICATION.
+    DOCUMENT_DAMAGED, DOCUMENT_XFA_FORM, OBJECT_NUMBERS_TOO_LARGE; FailedPreconditionError with field
+    "document": DOCUMENT_CERTIFIED_NO_CHANGES, DOCUMENT_CERTIFIED_NO_NEW_FIELD, DOCUMENT_LOCKED; with field
+    "field_name" AlreadyExistsError FIELD_EXISTS and InvalidArgumentError FIELD_NAME_INVALID;
+    FailedPreconditionError DOCUMENT_HAS_SIGNATURES and FIELD_LOCK_DIFFERS; InvalidArgumentError
+    SIGNING_TIME_NAIVE, TEXT_INVALID, COMMITMENT_WITH_REASON and LOCK_WITH_CERTIFICATION.
     """
     _check_options(options)
     with _opened(path) as (pdf, length, startxref):
@@ -92,7 +94,10 @@ def _opened(path: Path) -> Iterator[tuple[pikepdf.Pdf, int, int]]:
     """The document in qpdf, its length, and where its last cross-reference section is."""
     length, tail = _look(path)
     try:
-        pdf = pikepdf.open(path, suppress_warnings=True, attempt_recovery=False)
+        # Pages keep inheriting: qpdf would give them references to objects that the file does not have.
+        pdf = pikepdf.open(
+            path, suppress_warnings=True, attempt_recovery=False, inherit_page_attributes=False
+        )
     except pikepdf.PasswordError:
         raise _refused("DOCUMENT_ENCRYPTED", "The document is encrypted.") from None
     except pikepdf.PdfError:
@@ -214,6 +219,11 @@ def _form_fields(pdf: pikepdf.Pdf) -> FormFields:
     """The form's fields, of a document that has pages and no XFA form."""
     if not len(pdf.pages):
         raise damaged()
+    if int(pdf.trailer.Size) > _LARGEST_SIZE:
+        raise _refused(
+            "OBJECT_NUMBERS_TOO_LARGE",
+            "The document's object numbers leave no room for more; save it anew before signing.",
+        )
     form = pdf.Root.get(Name.AcroForm)
     if form is not None and Name.XFA in form:
         raise _refused("DOCUMENT_XFA_FORM", "The document is an XFA form, which is not signed as a PDF.")

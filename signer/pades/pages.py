@@ -9,6 +9,7 @@ from pecete.errors import InvalidArgumentError
 from signer.pades.admission import Admitted
 from signer.pades.objects import dictionaries, extent, inherited, rectangle
 from signer.pades.options import SignatureOptions
+from signer.pades.page_text import text_areas
 from signer.pades.placement import Page, Rectangle, free_cells
 
 _A4 = (0.0, 0.0, 595.0, 842.0)
@@ -35,10 +36,10 @@ def places(document: Admitted, options: SignatureOptions | None) -> Places:
     """
     page, own = _existing_place(document, options)
     wanted = len(document.planned_fields) + (own is None)
-    if options is None or options.appearance is None:
+    if options is None or options.appearance is None or not wanted:
         free = [_NOWHERE] * wanted
     else:
-        free = free_cells(geometry(page), _occupied(page), wanted)
+        free = free_cells(geometry(page), _occupied(page), wanted, text_areas(page))
     if own is None:
         own = free.pop(0)
     return Places(page, own, tuple(free))

@@ -3,12 +3,13 @@
 Places are reckoned on the page as a reader sees it: cropped, turned by /Rotate, in points whatever /UserUnit
 is, origin at the lower left. A grid of cells stands on the bottom margin and fills from left to right, then
 upwards; only cells that no annotation touches are taken, so that signatures never cover one another. Where
-not all find room at full size, all are smaller.
+not all find room beside the page's text at full size, all are smaller; where they find none at any size, they
+stand on text, of which nothing is hidden as a signature has no ground.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 
 from pecete.errors import FailedPreconditionError
 
@@ -18,7 +19,7 @@ Rectangle = tuple[float, float, float, float]
 CELL_WIDTH, CELL_HEIGHT = 255.0, 75.0
 """Size of a signature in points where the page has room for it."""
 _MARGIN, _GAP = 36.0, 11.0
-_SCALES = (1.0, 0.8, 0.64, 0.5)
+_SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 _SMALLEST_SCALE = 0.35
 
 
@@ -65,21 +66,22 @@ class Page:
         return left * self.unit, bottom * self.unit, right * self.unit, top * self.unit
 
 
-def free_cells(page: Page, occupied: Iterable[Rectangle], count: int) -> list[Rectangle]:
+def free_cells(
+    page: Page, occupied: Iterable[Rectangle], count: int, texts: Iterable[Rectangle] = ()
+) -> list[Rectangle]:
     """The first `count` free cells of `page`, all of one size; rectangles here are in user space.
 
-    occupied: the rectangles of annotations. Raises FailedPreconditionError NO_ROOM_FOR_SIGNATURE.
+    occupied: the rectangles of annotations. texts: those of texts. Raises FailedPreconditionError
+    NO_ROOM_FOR_SIGNATURE.
     """
     taken = [page.to_shown(rectangle) for rectangle in occupied]
-    for scale in _SCALES:
-        free = (
-            cell
-            for cell in _cells(page.size, scale)
-            if not any(_overlap(cell, rectangle) for rectangle in taken)
-        )
-        found = [page.to_user_space(cell) for cell in islice(free, count)]
-        if len(found) == count:
-            return found
+    written = [page.to_shown(rectangle) for rectangle in texts]
+    free = [[cell for cell in _cells(page.size, scale) if not _touches(cell, taken)] for scale in _SCALES]
+    blank = ([cell for cell in cells if not _touches(cell, written)] for cells in free)
+    crowded = (sorted(cells, key=lambda cell: _touches(cell, written)) for cells in free)
+    for cells in chain(blank, crowded):
+        if len(cells) >= count:
+            return [page.to_user_space(cell) for cell in cells[:count]]
     raise FailedPreconditionError(
         "NO_ROOM_FOR_SIGNATURE",
         f"The page has no free place for {count} more visible signature{'s' if count > 1 else ''}.",
@@ -102,6 +104,10 @@ def _cells(size: tuple[float, float], largest: float) -> Iterator[Rectangle]:
         for column in range(columns):
             left, bottom = margin + column * (width + gap), margin + row * (height + gap)
             yield left, bottom, left + width, bottom + height
+
+
+def _touches(cell: Rectangle, others: Iterable[Rectangle]) -> bool:
+    return any(_overlap(cell, other) for other in others)
 
 
 def _overlap(first: Rectangle, second: Rectangle) -> bool:

@@ -21,6 +21,7 @@ from signer.pades.admission import Admitted, admitted
 from signer.pades.increment import NotPlainError
 from signer.pades.options import AppearanceText, SignatureOptions
 from signer.pades.section import AppendedSection, HashState, base_state, byte_range_digest, fill
+from signer.pades.seed_values import check_demands
 
 __all__ = [
     "AppearanceText",
@@ -64,13 +65,14 @@ def prepare_section(
     the document is read once for it. The answer's `base_digest` shows what is to be signed.
     Raises what `admission.admitted`, `cms.cms_constants` and `algorithms.check_certificate_key` say;
     InvalidArgumentError PAGE_NOT_FOUND, APPEARANCE_NAME_MISSING, VERIFICATION_URI_INVALID,
-    FIELD_WITHOUT_EXTENT; FailedPreconditionError NO_ROOM_FOR_SIGNATURE, CERTIFICATE_EXPIRED,
-    CERTIFICATE_NOT_YET_VALID.
+    FIELD_WITHOUT_EXTENT; FailedPreconditionError SEED_VALUE_NOT_MET, NO_ROOM_FOR_SIGNATURE,
+    CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID.
     """
     constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
     certificate = load_certificate(signer.certificate)
     with admitted(path, options) as document:
         check_certificate(certificate, constants.algorithm, options.signing_time)
+        check_demands(document, options, signer)
         base = _base(document, constants, prefix)
         further = commitment_attributes(options.commitment)
         reserve = cms.size_without_timestamp(constants, further) + options.timestamp_reserve

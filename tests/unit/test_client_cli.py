@@ -158,8 +158,16 @@ def test_sign_uploads_signs_and_downloads(client: Recorder, run: Run, act: Path)
     _, arguments, options = client.calls[2]
     assert arguments == (Document(name="documents/1", **_facts(b"%PDF")), KEYS[0].name)
     assert (options["level"], options["visible"].capacity, options["visible"].page) == ("B-B", "Primar", 2)
-    assert "pin" not in options
+    assert options["pin"] == ""
     assert act.with_name("act-signed.pdf").read_bytes() == SIGNED
+
+
+def test_sign_says_what_the_signature_states(client: Recorder, run: Run, act: Path) -> None:
+    stated = ("--certify", "form-filling", "--lock", "fields", "--commitment", "proof-of-approval")
+    assert run("sign", act, "--key", "abc", "--field", "Primar", *stated).exit_code == 0
+    options = client.calls[2][2]
+    assert (options["certification"], options["lock"]) == ("form-filling", "fields")
+    assert (options["commitment"], options["field_name"]) == ("proof-of-approval", "Primar")
 
 
 def _facts(content: bytes) -> dict[str, Any]:
