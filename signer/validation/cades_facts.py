@@ -7,7 +7,7 @@ from dataclasses import replace
 from pecete.errors import InvalidArgumentError
 from signer.validation.archive_timestamps import SIGNATURE_END, archive_timestamps, stored_data
 from signer.validation.der import DerError
-from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts
+from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts, TimestampFacts
 from signer.validation.integrity import ContentDigest, cms_facts
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
@@ -29,20 +29,43 @@ def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
     try:
         signed_data = read_signed_data(data)
         content = signed_data.content if signed_data.content is not None else _only(detached)
-        indices = range(len(signed_data.signers))
-        signatures = tuple(_signature(signed_data, index, content) for index in indices)
-        stamps = tuple(
-            stamp
-            for signature, signer in zip(signatures, signed_data.signers, strict=True)
-            for stamp in archive_timestamps(signed_data, signer, signature.field, _digest(content))
-        )
+        signatures, stamps = signers(signed_data, _digest(content), "")
     except DerError as error:
-        raise InvalidArgumentError(
-            "DOCUMENT_DAMAGED", f"The CMS signature cannot be decoded: {error}.", field="document"
-        ) from error
+        raise undecodable(error) from error
     return DocumentFacts(
         hashlib.sha256(data).digest(), len(data), signatures, stamps, stored_data(signed_data)
     )
+
+
+def undecodable(error: DerError) -> InvalidArgumentError:
+    """The error of what is no CMS signature."""
+    return InvalidArgumentError(
+        "DOCUMENT_DAMAGED", f"The CMS signature cannot be decoded: {error}.", field="document"
+    )
+
+
+def signers(
+    signed_data: SignedData, content: ContentDigest, name: str
+) -> tuple[tuple[SignatureFacts, ...], tuple[TimestampFacts, ...]]:
+    """Facts of every signer and of their archive time-stamps; `name` is the file's in a container.
+
+    Raises DerError.
+    """
+    count = len(signed_data.signers)
+    signatures = tuple(
+        _signature(signed_data, index, content, signer_field(name, index, count)) for index in range(count)
+    )
+    stamps = tuple(
+        stamp
+        for signature, signer in zip(signatures, signed_data.signers, strict=True)
+        for stamp in archive_timestamps(signed_data, signer, signature.field, content)
+    )
+    return signatures, stamps
+
+
+def signer_field(name: str, index: int, count: int) -> str:
+    """What a signer's signature is called: by the name of the file in a container, "" outside of one."""
+    return f"{name} signer {index + 1}".strip() if count > 1 else name
 
 
 def _only(detached: Sequence[bytes]) -> bytes | None:
@@ -61,12 +84,12 @@ def _digest(content: bytes | None) -> ContentDigest:
     )
 
 
-def _signature(signed_data: SignedData, index: int, content: bytes | None) -> SignatureFacts:
+def _signature(signed_data: SignedData, index: int, content: ContentDigest, field: str) -> SignatureFacts:
     """Facts of one signer; parallel signers do not cover each other (RFC 5652 §5.1)."""
     signer = signed_data.signers[index]
-    cms = cms_facts(replace(signed_data, signers=(signer,)), signed_data.content_type, _digest(content))
+    cms = cms_facts(replace(signed_data, signers=(signer,)), signed_data.content_type, content)
     return SignatureFacts(
-        field=f"signer {index + 1}" if len(signed_data.signers) > 1 else "",
+        field=field,
         format="CAdES",
         form="CMS",
         cms=cms,

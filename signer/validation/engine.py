@@ -11,7 +11,7 @@ from pathlib import Path
 import pikepdf
 
 from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, PeceteError
-from signer.validation import cades_facts, pdf_facts
+from signer.validation import asic_facts, cades_facts, pdf_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.judgement import judge
 from signer.validation.pdf.values import PdfSyntaxError
@@ -65,9 +65,13 @@ def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
         warnings.simplefilter("ignore")  # of certificates that are read although they break a rule
         if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
             return cades_facts.collect(data, detached)
+        if data.startswith(b"PK\x03\x04"):
+            return asic_facts.collect(data)
         if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
             raise InvalidArgumentError(
-                "UNSUPPORTED_FORMAT", "This is neither a PDF nor a CMS signature.", field="document"
+                "UNSUPPORTED_FORMAT",
+                "This is neither a PDF nor a CMS signature nor an ASiC.",
+                field="document",
             )
         return _pdf_facts(data)
 

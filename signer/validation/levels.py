@@ -33,9 +33,17 @@ def reached(signature: SignatureFacts, document: DocumentFacts, pool: Certificat
     stamps = covering(signature, document)
     if not signature.timestamps and not stamps:
         return "B"
-    if not _has_revocation_data(signature, document.store, pool):
+    store = _own_store(signature) if signature.format == "CAdES" else document.store
+    if not _has_revocation_data(signature, store, pool):
         return "T"
-    return "LTA" if any(_covers_store(stamp, document.store) for stamp in stamps) else "LT"
+    return "LTA" if any(_covers_store(stamp, store) for stamp in stamps) else "LT"
+
+
+def _own_store(signature: SignatureFacts) -> StoredData:
+    """What a CAdES signature has in itself (EN 319 122-1 §6.3); a container may have several."""
+    cms = signature.cms
+    kinds = (cms.certificates, cms.crls, cms.ocsp_responses)
+    return StoredData(*(tuple((der, 0) for der in ders) for ders in kinds))
 
 
 def _has_revocation_data(signature: SignatureFacts, store: StoredData, pool: CertificatePool) -> bool:
