@@ -29,6 +29,7 @@ from server import document_work
 from server.archive_service import ArchiveService
 from server.augmenting import DocumentAugmenter
 from server.authorities import open_authority, open_time_stamper
+from server.cades_signing import CadesSigner
 from server.config import Configuration
 from server.database import Database
 from server.document_keeping import DocumentKeeper
@@ -88,7 +89,15 @@ class House:
         )
         yield (
             signing_pb2_grpc.add_SigningServiceServicer_to_server,
-            SigningService(self.database, self.keeper, signer, self.augmenter, locks, self.clock),
+            SigningService(
+                self.database,
+                self.keeper,
+                signer,
+                self._cades_signer(),
+                self.augmenter,
+                locks,
+                self.clock,
+            ),
             signing_pb2.DESCRIPTOR.services_by_name["SigningService"],
         )
         yield (
@@ -130,6 +139,16 @@ class House:
             ).decode("ascii"),
             carrier_location=self.configuration.storage.location,
             locks=locks,
+            clock=self.clock,
+        )
+
+    def _cades_signer(self) -> CadesSigner:
+        return CadesSigner(
+            keeper=self.keeper,
+            tokens=self.tokens,
+            stamping=Stamping(self.time_stamper),
+            augmenter=self.augmenter,
+            workers=self.document_workers,
             clock=self.clock,
         )
 
@@ -188,7 +207,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
             authority=authority,
             time_stamper=stamper,
             revocation=revocation,
-            augmenter=DocumentAugmenter(keeper, judge, sources.all, Stamping(stamper), workers),
+            augmenter=DocumentAugmenter(keeper, judge, sources.all, Stamping(stamper), workers, clock),
             metrics=metrics,
             health=_health(database, tokens, authority.clock if authority else None),
         )

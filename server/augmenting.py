@@ -1,23 +1,23 @@
-"""The journey of raising levels: what signatures lack is collected, stamped and appended as further sections.
+"""The journey of raising levels: what signatures lack is collected, stamped and added, step by step.
 
-Each section is appended to what the object store holds; only the last object becomes a document, and those
-between are swept. A level is reached and proven, or the call fails and nothing is registered.
+Each step makes an object in the store; only the last object becomes a document, and those between are
+swept. A level is reached and proven, or the call fails and nothing is registered.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 from archive.objects import StoredObject
 from pecete.errors import FailedPreconditionError
-from server import document_work
 from server.document_keeping import DocumentKeeper
 from server.judging import Judge
 from server.material_collecting import RevocationSource, collect
+from server.raising import Raised, Workshop, raising
+from server.signature_formats import ASIC_E_TYPE
 from server.stamping import Stamping
 from server.workers import WorkerPool
 from signer.material import ValidationMaterial
-from signer.pades.augmentation import finish_timestamp
 from signer.validation.indication import Indication
 from signer.validation.survey import Survey, SurveyedSignature
 
@@ -40,85 +40,79 @@ class DocumentAugmenter:
         sources: Sequence[RevocationSource],
         stamping: Stamping,
         workers: WorkerPool,
+        clock: Callable[[], datetime],
     ) -> None:
         self._keeper = keeper
         self._judge = judge
         self._sources = sources
         self._stamping = stamping
         self._workers = workers
+        self._clock = clock
 
     async def augment(
-        self, sha256: str, level: str, *, field: str, principal: str, request_id: str
+        self, raised: Raised, level: str, *, field: str, principal: str, request_id: str
     ) -> StoredObject:
         """Raise the signature in `field`, or with "" every signature, of a stored object to one of LEVELS.
 
-        At B-LTA already, a signature is renewed: material for the last document time-stamp, then a new one.
+        At B-LTA already, a signature is renewed: material for the last time-stamp, then a new one. An ASiC-E
+        reaches B-LTA as a whole, whatever the field.
         Raises FailedPreconditionError DOCUMENT_NOT_SIGNED, SIGNATURE_NOT_FOUND, SIGNATURE_NOT_VALID,
         VALIDATION_MATERIAL_MISSING, LEVEL_ALREADY_REACHED, LEVEL_NOT_REACHED or
         TIMESTAMP_AUTHORITY_NOT_CONFIGURED; what the document or the authority is at fault with.
         """
-        stamp = partial(self._stamp, principal=principal, request_id=request_id)
-        found = await self._survey(sha256, field, ValidationMaterial())
+        workshop = Workshop(self._keeper, self._stamping, self._workers, self._clock, principal, request_id)
+        steps = raising(raised, workshop)
+        scope = "" if level == "B-LTA" and raised.media_type == ASIC_E_TYPE else field
+        survey = partial(self._survey, raised, scope)
+        found = await survey(raised.sha256, ValidationMaterial())
         _require_signatures(found, field)
         for signature in found.signatures:
             if signature.verdict.conclusion.indication is Indication.TOTAL_FAILED:
                 raise _not_valid(signature)
-        last, given = sha256, ValidationMaterial()
-        if any(signature.reached == "B" for signature in found.signatures):
-            last = await stamp(last)
+        last, given = raised.sha256, ValidationMaterial()
+        fields = [scope] if scope else []
+        unstamped = [each.verdict.field for each in found.signatures if each.reached == "B"]
+        if unstamped:
+            last = await steps.stamp(last, unstamped)
         if level != "B-T":
-            last, given = await self._keep_material(last, field)
+            found, given = await collect(partial(survey, last), self._sources)
+            for signature in found.signatures:
+                if not signature.verdict.conclusion.passed:
+                    raise _not_valid(signature)
+            last = await steps.keep(last, fields, found.material)
         if level == "B-LTA":
-            last = await stamp(last)
-        if last == sha256:
+            last = await steps.archive(last, fields)
+        if last == raised.sha256:
             raise FailedPreconditionError(
                 "LEVEL_ALREADY_REACHED", "The document has all that this level needs.", field="level"
             )
-        await self._prove(last, level, field, given)
+        lists = await self._judge.revocation_lists()
+        _prove(await survey(last, given + ValidationMaterial(crls=lists)), level)
         return StoredObject(last, self._keeper.store.size(last))
 
-    async def _survey(self, sha256: str, field: str, material: ValidationMaterial) -> Survey:
-        return await self._judge.survey(self._keeper.store.path(sha256), field, material)
+    async def _survey(self, raised: Raised, field: str, sha256: str, material: ValidationMaterial) -> Survey:
+        path = self._keeper.store.path
+        detached = [path(raised.detached)] if raised.detached else []
+        return await self._judge.survey(path(sha256), field, material, detached=detached)
 
-    async def _keep_material(self, sha256: str, field: str) -> tuple[str, ValidationMaterial]:
-        """Append what proves the signatures; gives the object, and what came from the sources."""
-        found, given = await collect(partial(self._survey, sha256, field), self._sources)
-        for signature in found.signatures:
-            if not signature.verdict.conclusion.passed:
-                raise _not_valid(signature)
-        path = self._keeper.store.path(sha256)
-        tail = await self._workers.run(document_work.material_section, path, found.material)
-        return (await self._append(sha256, tail) if tail else sha256), given
 
-    async def _stamp(self, sha256: str, *, principal: str, request_id: str) -> str:
-        """Append a document time-stamp over all that is there."""
-        self._stamping.require()
-        section = await self._workers.run(document_work.timestamp_section, self._keeper.store.path(sha256))
-        token = await self._stamping.stamp(section.digest, principal=principal, request_id=request_id)
-        return await self._append(sha256, finish_timestamp(section, token))
-
-    async def _append(self, sha256: str, tail: bytes) -> str:
-        return (await asyncio.to_thread(self._keeper.store.append_object, sha256, tail)).sha256
-
-    async def _prove(self, sha256: str, level: str, field: str, given: ValidationMaterial) -> None:
-        """Read the result anew, with the configured lists, which may know of a later revocation."""
-        lists = await self._judge.revocation_lists()
-        found = await self._survey(sha256, field, given + ValidationMaterial(crls=lists))
-        wanted = _ORDER.index(level.removeprefix("B-"))
-        for signature in found.signatures:
-            if level != "B-T" and not signature.verdict.conclusion.passed:
-                raise _not_valid(signature)
-            if _ORDER.index(signature.reached) < wanted:
-                raise FailedPreconditionError(
-                    "LEVEL_NOT_REACHED",
-                    f"The signature would be at level {signature.reached} only; nothing was registered.",
-                    field="level",
-                    metadata={"signature": signature.verdict.field, "reached": signature.reached},
-                )
+def _prove(found: Survey, level: str) -> None:
+    """Judge the result, read anew with the configured lists, which may know of a later revocation."""
+    wanted = _ORDER.index(level.removeprefix("B-"))
+    for signature in found.signatures:
+        if level != "B-T" and not signature.verdict.conclusion.passed:
+            raise _not_valid(signature)
+        if _ORDER.index(signature.reached) < wanted:
+            raise FailedPreconditionError(
+                "LEVEL_NOT_REACHED",
+                f"The signature would be at level {signature.reached} only; nothing was registered.",
+                field="level",
+                metadata={"signature": signature.verdict.field, "reached": signature.reached},
+            )
 
 
 def _require_signatures(found: Survey, field: str) -> None:
-    if found.signatures:
+    if any(field in ("", each.verdict.field) for each in found.signatures):
         return
     if field:
         raise FailedPreconditionError(

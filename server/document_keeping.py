@@ -1,7 +1,7 @@
 """Taking documents in: bytes first, durable, then the row and the act; nothing half after a crash."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from server.documents import Document, add, new_id
 from server.idempotency import RequestKey, recall_in_turn, remember
 from server.media_type import SNIFF_BYTES, media_type
 from server.times import microseconds
+from signer.pieces import Piece, length, octets
 from workflow.journal import Act
 
 INLINE_MAXIMUM = 4 * 1024 * 1024
@@ -102,6 +103,19 @@ class DocumentKeeper:
                 head += chunk[: SNIFF_BYTES - len(head)]
             await _to_its_end(writer.write, chunk)
         return head
+
+    async def store_pieces(self, pieces: Iterable[Piece]) -> StoredObject:
+        """Store a file that is given as pieces, none of which is held in memory if it is a file's.
+
+        Raises what `signer.pieces.octets` raises. Nothing stays when it fails.
+        """
+        return await _to_its_end(self._write_pieces, tuple(pieces))
+
+    def _write_pieces(self, pieces: tuple[Piece, ...]) -> StoredObject:
+        with self.store.writer(length(pieces)) as writer:
+            for chunk in octets(pieces):
+                writer.write(chunk)
+            return writer.commit()
 
     def describe(
         self, stored: StoredObject, *, media: str, display_name: str, owner: str, time: int

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -40,10 +40,19 @@ class Judge:
         # Threads of its own: a long verdict must not keep the event loop's few from short work.
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
 
-    async def judge(self, path: Path, *, display_name: str, time: datetime | None = None) -> ValidationReport:
+    async def judge(
+        self,
+        path: Path,
+        *,
+        display_name: str,
+        time: datetime | None = None,
+        detached: Sequence[Path] = (),
+    ) -> ValidationReport:
         """Judge the document stored at `path` as of an aware time, or now.
 
-        Raises what `ValidationWorker.validate` raises. Revocation lists are read anew when they have changed.
+        detached: the content of a signature that stands apart from it. Raises what
+        `ValidationWorker.validate` raises. Revocation lists are read anew when they have
+        changed.
         """
         policy = ValidationPolicy(
             anchors=self.anchors,
@@ -51,13 +60,16 @@ class Judge:
             revocation=self._settings.revocation,
             crls=await self.revocation_lists(),
         )
-        report = await self._run(lambda worker: worker.validate(path, policy))
+        report = await self._run(lambda worker: worker.validate(path, policy, detached=detached))
         return replace(report, file=display_name)
 
-    async def survey(self, path: Path, field: str, material: ValidationMaterial) -> Survey:
+    async def survey(
+        self, path: Path, field: str, material: ValidationMaterial, *, detached: Sequence[Path] = ()
+    ) -> Survey:
         """Look at what the signature in `field` needs, or with "" all of them, with `material` at hand.
 
-        Whatever the policy says of revocation, here it must be known. Raises what `judge` raises.
+        Whatever the policy says of revocation, here it must be known. detached: as in `judge`. Raises what
+        `judge` raises.
         """
         policy = ValidationPolicy(
             anchors=self.anchors,
@@ -67,7 +79,7 @@ class Judge:
             crls=material.crls,
             ocsp_responses=material.ocsp_responses,
         )
-        return await self._run(lambda worker: worker.survey(path, policy, field))
+        return await self._run(lambda worker: worker.survey(path, policy, field, detached=detached))
 
     async def revocation_lists(self) -> tuple[bytes, ...]:
         """Give the configured revocation lists, DER: the same tuple as before while no file has changed.

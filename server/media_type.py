@@ -4,6 +4,7 @@ SNIFF_BYTES = 2048
 """How many of a document's first bytes `media_type` wants to see."""
 
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+_DATA = bytes.fromhex("06092a864886f70d010701")
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -12,6 +13,18 @@ _MAGIC = (
     (b"{\\rtf", "application/rtf"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
 )
+_SUFFIXES = {
+    "application/pdf": ".pdf",
+    "application/xml": ".xml",
+    "application/rtf": ".rtf",
+    "application/zip": ".zip",
+    "application/pkcs7-signature": ".p7s",
+    "application/pkcs7-mime": ".p7m",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/tiff": ".tif",
+    "text/plain": ".txt",
+}
 
 
 def media_type(head: bytes) -> str:
@@ -24,8 +37,18 @@ def media_type(head: bytes) -> str:
     if head.startswith(b"PK\x03\x04"):
         return _zip_type(head)
     if head[:1] == b"\x30" and _SIGNED_DATA in head[:20]:
-        return "application/pkcs7-mime"
+        return "application/pkcs7-signature" if _is_detached(head) else "application/pkcs7-mime"
     return _text_type(head)
+
+
+def file_suffix(media: str) -> str:
+    """Give what the names of files of a media type end in; nothing for one that is not told apart."""
+    return _SUFFIXES.get(media, "")
+
+
+def _is_detached(head: bytes) -> bool:
+    """Whether a SignedData says that it is of data and does not hold them (RFC 5652 §5.2), in DER or BER."""
+    return b"\x30\x0b" + _DATA in head[:512] or b"\x30\x80" + _DATA + b"\0\0" in head[:512]
 
 
 def _zip_type(head: bytes) -> str:

@@ -16,9 +16,11 @@ from pecete.commitment import CommitmentType
 from server.augmenting import DocumentAugmenter
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
+from server.raising import Raised
 from server.stamping import TIMESTAMP_RESERVE, Stamping
 from server.times import microseconds
 from server.token_registry import RegisteredKey, TokenRegistry
+from signer.forms import Format
 from signer.pades.options import AppearanceText, Certification, Lock, PlannedField, SignatureOptions
 from signer.pades.signing import SignedSection, finish, signature_value
 
@@ -81,13 +83,18 @@ class SigningOrder:
 
 @dataclass(frozen=True)
 class MadeSignature:
-    """A signature that was made: `signing_time` in microseconds UTC, the token (DER) empty at B-B."""
+    """A signature that was made: `signing_time` in microseconds UTC, the token (DER) empty at B-B.
+
+    signature_sha256: of a CAdES signature's value; empty for PAdES.
+    """
 
     field_name: str
     signing_key: str
     level: str
     signing_time: int
     timestamp_token: bytes
+    format: Format = "PAdES"
+    signature_sha256: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,7 @@ class DocumentSigner:
         stored = await asyncio.to_thread(self._keeper.store.append_object, document.sha256.hex(), tail)
         if level in ("B-LT", "B-LTA"):
             stored = await self._augmenter.augment(
-                stored.sha256,
+                Raised(stored.sha256, document.media_type),
                 level,
                 field=section.field_name,
                 principal=principal,

@@ -13,12 +13,15 @@ from pecete.signing.v1 import signing_pb2 as pb
 from pecete.signing.v1 import signing_pb2_grpc as rpc
 from server import augmenting, documents
 from server.augmenting import DocumentAugmenter
+from server.cades_signing import CadesSigner
 from server.database import Database
 from server.document_keeping import INLINE_MAXIMUM, DocumentKeeper
 from server.documents import Document
 from server.documents_service import document_message
 from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
+from server.raising import Raised
+from server.signature_formats import find_detached, format_code, format_order
 from server.signature_statements import certification, commitment, lock
 from server.signing import DocumentSigner, MadeSignature, SigningOrder, Visible
 from server.signing_key_message import key_message
@@ -71,6 +74,8 @@ def signature_message(made: MadeSignature) -> pb.Signature:
         level=level_code(made.level),
         signing_time=timestamp(made.signing_time),
         timestamp_token=made.timestamp_token,
+        format=format_code(made.format),
+        signature_sha256=made.signature_sha256,
     )
 
 
@@ -82,6 +87,7 @@ class SigningService(rpc.SigningServiceServicer):
         database: Database,
         keeper: DocumentKeeper,
         signer: DocumentSigner,
+        cades_signer: CadesSigner,
         augmenter: DocumentAugmenter,
         locks: RequestLocks,
         clock: Callable[[], datetime],
@@ -89,6 +95,7 @@ class SigningService(rpc.SigningServiceServicer):
         self._database = database
         self._keeper = keeper
         self._signer = signer
+        self._cades_signer = cades_signer
         self._augmenter = augmenter
         self._locks = locks
         self._clock = clock
@@ -116,7 +123,7 @@ class SigningService(rpc.SigningServiceServicer):
     async def SignDocument(
         self, request: pb.SignDocumentRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.SignDocumentResponse:
-        """Append one signature and register the new document."""
+        """Make one signature and register the new document."""
         key = request_key(caller().principal, "SignDocument", request)
         async with self._locks.hold(key):
             first = await self._database.fetch(recall, key)
@@ -129,7 +136,7 @@ class SigningService(rpc.SigningServiceServicer):
     async def AugmentSignature(
         self, request: pb.AugmentSignatureRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.AugmentSignatureResponse:
-        """Append what signatures lack to a level and register the new document."""
+        """Add what signatures lack to a level and register the new document."""
         key = request_key(caller().principal, "AugmentSignature", request)
         async with self._locks.hold(key):
             first = await self._database.fetch(recall, key)
@@ -145,9 +152,15 @@ class SigningService(rpc.SigningServiceServicer):
         order = signing_order(request)
         signing_key = await self._signer.tokens.find(order.signing_key, key.principal)
         source = await self._source(request, key)
-        signed = await self._signer.sign(
-            signing_key, source, order, principal=key.principal, request_id=key.request_id
-        )
+        form = await format_order(request, source, self._database)
+        if form.format == "PAdES":
+            signed = await self._signer.sign(
+                signing_key, source, order, principal=key.principal, request_id=key.request_id
+            )
+        else:
+            signed = await self._cades_signer.sign(
+                signing_key, source, order, form, principal=key.principal, request_id=key.request_id
+            )
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )
@@ -159,8 +172,11 @@ class SigningService(rpc.SigningServiceServicer):
         _require_source(request)
         level = augmented_level(request.level)
         source = await self._source(request, key)
+        detached = ""
+        if request.detached:
+            detached = (await find_detached(self._database, request.detached)).sha256.hex()
         stored = await self._augmenter.augment(
-            source.sha256.hex(),
+            Raised(source.sha256.hex(), source.media_type, detached),
             level,
             field=request.field_name,
             principal=key.principal,

@@ -15,7 +15,9 @@ from pecete.errors import InvalidArgumentError, NotFoundError, PeceteError
 from server.config import TokenSettings
 from server.metrics import Metrics
 from server.token import REFRESH_SECONDS, Token, is_fault
-from server.token_work import sign_section_with_token
+from server.token_work import sign_digest_with_token, sign_section_with_token
+from signer.cades.signing import CompletedSignature
+from signer.cades.signing import SignatureOptions as CadesOptions
 from signer.pades.options import SignatureOptions
 from signer.pades.signing import SignedSection
 from signer.tokens import worker as token_worker
@@ -108,13 +110,36 @@ class TokenRegistry:
         token's fault when no replica can do it either.
         """
         asked = self._pin(key, pin)
-        await self._revocation.require_unrevoked(key.info.certificate, key.info.chain)
 
         def sign(token: Token) -> Awaitable[SignedSection]:
             run = token.run if asked is None else token.run_with_pin
             return run(sign_section_with_token, path, key.info.id, asked, options)
 
-        return await self._by_first_able((key.token.name, *key.replicas), sign, has_pin=asked is not None)
+        return await self._sign(key, sign, has_pin=asked is not None)
+
+    async def sign_digest(
+        self, key: RegisteredKey, digest: bytes, options: CadesOptions, pin: str | None, *, counter: bool
+    ) -> CompletedSignature:
+        """Make a CAdES signature of content with this digest, by the key's digest algorithm.
+
+        counter: for a countersignature. Raises as `sign_section`.
+        """
+        asked = self._pin(key, pin)
+        algorithm = key.info.algorithm.digest
+
+        def sign(token: Token) -> Awaitable[CompletedSignature]:
+            run = token.run if asked is None else token.run_with_pin
+            return run(
+                sign_digest_with_token, algorithm, digest, key.info.id, asked, options, counter=counter
+            )
+
+        return await self._sign(key, sign, has_pin=asked is not None)
+
+    async def _sign(
+        self, key: RegisteredKey, sign: Callable[[Token], Awaitable[Result]], *, has_pin: bool
+    ) -> Result:
+        await self._revocation.require_unrevoked(key.info.certificate, key.info.chain)
+        return await self._by_first_able((key.token.name, *key.replicas), sign, has_pin=has_pin)
 
     async def sign(self, token: str, certificate_sha256: str, data: bytes) -> bytes:
         """Sign bytes with a time-stamping key, in a worker process of this token or of a replica."""

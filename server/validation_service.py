@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc
 
@@ -14,6 +15,7 @@ from server.document_keeping import DocumentKeeper
 from server.documents import Document
 from server.interceptors import caller
 from server.judging import Judge
+from server.signature_formats import find_detached
 from server.times import timestamp_of
 from signer.validation import SignatureVerdict, TimestampVerdict, ValidationReport
 
@@ -33,7 +35,10 @@ class ValidationService(rpc.ValidationServiceServicer):
         time = _validation_time(request)
         document = await self._source(request)
         report = await self._judge.judge(
-            self._keeper.store.path(document.sha256.hex()), display_name=document.display_name, time=time
+            self._keeper.store.path(document.sha256.hex()),
+            display_name=document.display_name,
+            time=time,
+            detached=await self._detached(request),
         )
         return report_message(report)
 
@@ -47,6 +52,12 @@ class ValidationService(rpc.ValidationServiceServicer):
         if source == "document":
             return await self._database.fetch(documents.get, request.document)
         return await self._keeper.store_inline(request.content, principal=caller().principal)
+
+    async def _detached(self, request: pb.ValidateDocumentRequest) -> list[Path]:
+        if not request.detached:
+            return []
+        content = await find_detached(self._database, request.detached)
+        return [self._keeper.store.path(content.sha256.hex())]
 
 
 def _validation_time(request: pb.ValidateDocumentRequest) -> datetime | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from pecete.errors import FailedPreconditionError
 from signer.asic import signing as asic
@@ -26,6 +26,9 @@ from signer.cades.structure import take_apart
 from signer.pieces import FileSlice, Piece
 from signer.signature_files import SignatureFile, SignerPlace, read_signature
 from signer.validation.cades_facts import signer_field
+
+Format = Literal["PAdES", "CAdES-detached", "CAdES-enveloping", "ASiC-S", "ASiC-E"]
+"""What a signature is and where it is put; PAdES has a way of its own and no form here."""
 
 Pieces = tuple[Piece, ...]
 
@@ -134,7 +137,7 @@ class Countersigner:
             if place.signature_sha256 == self.signature_sha256:
                 return place
         raise FailedPreconditionError(
-            "SIGNATURE_NOT_FOUND", "The document has no such signature.", field="signature"
+            "SIGNATURE_NOT_FOUND", "The document has no such signature.", field="countersigned_signature"
         )
 
 

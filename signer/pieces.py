@@ -44,8 +44,8 @@ class FileSlice:
 Piece = bytes | FileSlice
 
 
-def chunks(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The octets of all pieces, one after the other. Raises what `FileSlice.chunks` raises."""
+def octets(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """The octets of all pieces, some at a time. Raises what `FileSlice.chunks` raises."""
     for piece in pieces:
         if isinstance(piece, bytes):
             yield piece

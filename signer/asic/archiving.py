@@ -4,6 +4,7 @@ Renewal keeps the manifest before, under a name with a number, as the root file 
 the last time-stamp goes into that time-stamp itself before it is covered.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,9 +42,19 @@ class PreparedArchiving:
     timestamp_name: str
     earlier: NewMember | None
 
+    @property
+    def imprint(self) -> bytes:
+        """What is stamped: the manifest's digest by TIMESTAMP_DIGEST."""
+        return hashlib.new(TIMESTAMP_DIGEST, self.octets).digest()
 
-def prepare_archiving(container: Container) -> PreparedArchiving:
-    """The archive manifest over all members of an ASiC-E. Raises what reading the container raises."""
+
+def prepare_archiving(path: Path) -> PreparedArchiving:
+    """The archive manifest over all members of the ASiC-E at `path`. Raises what reading it raises."""
+    with open_container(path) as container:
+        return _prepared(container)
+
+
+def _prepared(container: Container) -> PreparedArchiving:
     layout = Layout(container)
     names = container.meta_names
     earlier = None
@@ -68,13 +79,13 @@ def prepare_archiving(container: Container) -> PreparedArchiving:
 
 
 def finish_archiving(
-    path: Path, prepared: PreparedArchiving, token: bytes, imprint: bytes, time: datetime
+    path: Path, prepared: PreparedArchiving, token: bytes, time: datetime
 ) -> tuple[Piece, ...]:
-    """The ASiC-E at `path` with the manifest and a TimeStampToken (DER) over its digest, `imprint`.
+    """The ASiC-E at `path` with the manifest and a TimeStampToken (DER) over its imprint.
 
     Raises InvalidArgumentError TIMESTAMP_TOKEN_MALFORMED or TIMESTAMP_TOKEN_MISMATCH; as `changed_container`.
     """
-    cms.check_message_imprint(token, TIMESTAMP_DIGEST, imprint)
+    cms.check_message_imprint(token, TIMESTAMP_DIGEST, prepared.imprint)
     members = [NewMember(ARCHIVE_MANIFEST, prepared.octets), NewMember(prepared.timestamp_name, token)]
     if prepared.earlier:
         members.insert(0, prepared.earlier)

@@ -125,8 +125,18 @@ class AsyncClient:
     async def sign(
         self, document: Source, signing_key: str, **options: Unpack[SigningOptions]
     ) -> SignDocumentResponse:
-        """Append one PAdES signature; the answer names the new document."""
-        return await self._answer(document_calls.sign(await self._settle(document), signing_key, options))
+        """Make one signature; the answer names the new document."""
+        # A container takes its files' names from documents, and what is sent inline has none.
+        settle = self._store if options.get("format", "").startswith("asic") else self._settle
+        return await self._answer(
+            document_calls.sign(
+                await settle(document),
+                signing_key,
+                options,
+                [await self._store(each) for each in options.get("further_documents", ())],
+                await self._name(options.get("detached")),
+            )
+        )
 
     async def augment(
         self,
@@ -134,19 +144,34 @@ class AsyncClient:
         *,
         level: str = "B-LTA",
         field_name: str = "",
+        detached: Source | None = None,
         return_content: bool = False,
         request_id: str = "",
     ) -> AugmentSignatureResponse:
-        """Raise the signature in a field, or every signature, to a level; at B-LTA already, renew it."""
+        """Raise the signature in a field, or every signature, to a level; at B-LTA already, renew it.
+
+        detached: the content of a detached CMS signature.
+        """
         return await self._answer(
             document_calls.augment(
-                await self._settle(document), level, field_name, return_content, request_id
+                await self._settle(document),
+                level,
+                field_name,
+                await self._name(detached),
+                return_content,
+                request_id,
             )
         )
 
-    async def validate(self, document: Source, *, at: datetime | None = None) -> ValidationReport:
-        """Judge each signature of a document, as of an aware time or now."""
-        return await self._answer(document_calls.validate(await self._settle(document), at))
+    async def validate(
+        self, document: Source, *, at: datetime | None = None, detached: Source | None = None
+    ) -> ValidationReport:
+        """Judge each signature of a document, as of an aware time or now.
+
+        detached: the content of a detached CMS signature.
+        """
+        settled = await self._settle(document)
+        return await self._answer(document_calls.validate(settled, at, await self._name(detached)))
 
     async def timestamp(self, digest: bytes) -> bytes:
         """Give an RFC 3161 TimeStampToken, DER, over a SHA-256, SHA-384 or SHA-512 digest."""
@@ -315,6 +340,10 @@ class AsyncClient:
     async def _settle(self, document: Source) -> str | bytes:
         settled = await asyncio.to_thread(name_or_bytes_or_upload, document)
         return (await self._send(settled)).name if isinstance(settled, Upload) else settled
+
+    async def _name(self, document: Source | None) -> str:
+        """Give the name of a document that may be left out, "" then."""
+        return "" if document is None else await self._store(document)
 
     async def _store(self, document: Source) -> str:
         settled = await asyncio.to_thread(name_or_upload, document)

@@ -27,7 +27,16 @@ LEVELS = {
     "B-LT": signing_pb2.SIGNATURE_LEVEL_B_LT,
     "B-LTA": signing_pb2.SIGNATURE_LEVEL_B_LTA,
 }
-"""Levels of a signature (EN 319 142-1) by their short names."""
+"""Levels of a signature (EN 319 142-1, EN 319 122-1) by their short names."""
+
+FORMATS = {
+    "pades": signing_pb2.SIGNATURE_FORMAT_PADES,
+    "cades": signing_pb2.SIGNATURE_FORMAT_CADES_DETACHED,
+    "cades-enveloping": signing_pb2.SIGNATURE_FORMAT_CADES_ENVELOPING,
+    "asic-s": signing_pb2.SIGNATURE_FORMAT_ASIC_S_CADES,
+    "asic-e": signing_pb2.SIGNATURE_FORMAT_ASIC_E_CADES,
+}
+"""Formats of signatures by their short names."""
 
 Source = documents_pb2.Document | str | bytes | Path
 """A document: one that the service holds or its name `documents/{id}`, the bytes, or the path of a file."""
@@ -120,3 +129,17 @@ def level_named(name: str) -> signing_pb2.SignatureLevel.ValueType:
     if name not in LEVELS:
         raise InvalidArgumentError("LEVEL_UNKNOWN", f"The levels are {', '.join(LEVELS)}.", field="level")
     return LEVELS[name]
+
+
+def format_named(name: str) -> signing_pb2.SignatureFormat.ValueType:
+    """Give a format by its short name, "" for the service's choice.
+
+    Raises InvalidArgumentError SIGNATURE_FORMAT_UNKNOWN.
+    """
+    if not name:
+        return signing_pb2.SIGNATURE_FORMAT_UNSPECIFIED
+    if name not in FORMATS:
+        raise InvalidArgumentError(
+            "SIGNATURE_FORMAT_UNKNOWN", f"The formats are {', '.join(FORMATS)}.", field="format"
+        )
+    return FORMATS[name]

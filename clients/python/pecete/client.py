@@ -126,8 +126,18 @@ class Client:
     def sign(
         self, document: Source, signing_key: str, **options: Unpack[SigningOptions]
     ) -> SignDocumentResponse:
-        """Append one PAdES signature; the answer names the new document."""
-        return self._answer(document_calls.sign(self._settle(document), signing_key, options))
+        """Make one signature; the answer names the new document."""
+        # A container takes its files' names from documents, and what is sent inline has none.
+        settle = self._store if options.get("format", "").startswith("asic") else self._settle
+        return self._answer(
+            document_calls.sign(
+                settle(document),
+                signing_key,
+                options,
+                [self._store(each) for each in options.get("further_documents", ())],
+                self._name(options.get("detached")),
+            )
+        )
 
     def augment(
         self,
@@ -135,17 +145,34 @@ class Client:
         *,
         level: str = "B-LTA",
         field_name: str = "",
+        detached: Source | None = None,
         return_content: bool = False,
         request_id: str = "",
     ) -> AugmentSignatureResponse:
-        """Raise the signature in a field, or every signature, to a level; at B-LTA already, renew it."""
+        """Raise the signature in a field, or every signature, to a level; at B-LTA already, renew it.
+
+        detached: the content of a detached CMS signature.
+        """
         return self._answer(
-            document_calls.augment(self._settle(document), level, field_name, return_content, request_id)
+            document_calls.augment(
+                self._settle(document),
+                level,
+                field_name,
+                self._name(detached),
+                return_content,
+                request_id,
+            )
         )
 
-    def validate(self, document: Source, *, at: datetime | None = None) -> ValidationReport:
-        """Judge each signature of a document, as of an aware time or now."""
-        return self._answer(document_calls.validate(self._settle(document), at))
+    def validate(
+        self, document: Source, *, at: datetime | None = None, detached: Source | None = None
+    ) -> ValidationReport:
+        """Judge each signature of a document, as of an aware time or now.
+
+        detached: the content of a detached CMS signature.
+        """
+        settled = self._settle(document)
+        return self._answer(document_calls.validate(settled, at, self._name(detached)))
 
     def timestamp(self, digest: bytes) -> bytes:
         """Give an RFC 3161 TimeStampToken, DER, over a SHA-256, SHA-384 or SHA-512 digest."""
@@ -308,6 +335,10 @@ class Client:
     def _settle(self, document: Source) -> str | bytes:
         settled = name_or_bytes_or_upload(document)
         return self._send(settled).name if isinstance(settled, Upload) else settled
+
+    def _name(self, document: Source | None) -> str:
+        """Give the name of a document that may be left out, "" then."""
+        return "" if document is None else self._store(document)
 
     def _store(self, document: Source) -> str:
         settled = name_or_upload(document)

@@ -1,8 +1,9 @@
 """What is asked of the services for documents, signing, validation and time-stamping."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from pecete.calls import Call, Download, Listing, ask, level_named, new_request_id
+from pecete.calls import Call, Download, Listing, Source, ask, format_named, level_named, new_request_id
 from pecete.documents.v1 import documents_pb2
 from pecete.errors import InvalidArgumentError
 from pecete.signature_statements import (
@@ -19,11 +20,19 @@ from pecete.validation.v1 import validation_pb2
 class SigningOptions(SignatureStatements, total=False):
     """How a document is signed; everything may be left out.
 
-    pin: the token's PIN where the key asks for it with each call. return_content: whether the answer carries
-    the signed document (up to 4 MiB). request_id: see the module.
+    pin: the token's PIN where the key asks for it with each call.
+    format: `pades`, `cades` (detached), `cades-enveloping`, `asic-s` or `asic-e`; without it a PDF gets
+    `pades`, and a CMS signature or an ASiC one more signature. further_documents: those that go into an
+    ASiC-E after the first. detached: the content of a detached signature that gets one more.
+    countersigned_signature: SHA-256 of the signature value that is countersigned.
+    return_content: whether the answer carries the signed document (up to 4 MiB). request_id: see the module.
     """
 
     pin: str
+    format: str
+    further_documents: Sequence[Source]
+    detached: Source
+    countersigned_signature: bytes
     return_content: bool
     request_id: str
 
@@ -61,11 +70,16 @@ def get_signing_key(name: str) -> Call[signing_pb2.SigningKey]:
 
 
 def sign(
-    document: str | bytes, signing_key: str, options: SigningOptions
+    document: str | bytes,
+    signing_key: str,
+    options: SigningOptions,
+    further_documents: Sequence[str],
+    detached: str,
 ) -> Call[signing_pb2.SignDocumentResponse]:
-    """Ask for one signature.
+    """Ask for one signature; the options' further documents and detached content are given as names.
 
-    Raises InvalidArgumentError LEVEL_UNKNOWN, CERTIFICATION_UNKNOWN, LOCK_UNKNOWN or COMMITMENT_UNKNOWN.
+    Raises InvalidArgumentError LEVEL_UNKNOWN, SIGNATURE_FORMAT_UNKNOWN, CERTIFICATION_UNKNOWN, LOCK_UNKNOWN
+    or COMMITMENT_UNKNOWN.
     """
     request = signing_pb2.SignDocumentRequest(
         signing_key=signing_key,
@@ -75,6 +89,10 @@ def sign(
         location=options.get("location", ""),
         field_name=options.get("field_name", ""),
         visible_signature=options.get("visible"),
+        format=format_named(options.get("format", "")),
+        further_documents=further_documents,
+        detached=detached,
+        countersigned_signature=options.get("countersigned_signature", b""),
         return_content=options.get("return_content", False),
         certification=certification_named(options.get("certification", "")),
         lock=lock_named(options.get("lock", "")),
@@ -89,12 +107,13 @@ def sign(
 
 
 def augment(
-    document: str | bytes, level: str, field_name: str, return_content: bool, request_id: str
+    document: str | bytes, level: str, field_name: str, detached: str, return_content: bool, request_id: str
 ) -> Call[signing_pb2.AugmentSignatureResponse]:
     """Ask for a higher level. Raises InvalidArgumentError LEVEL_UNKNOWN."""
     request = signing_pb2.AugmentSignatureRequest(
         level=level_named(level),
         field_name=field_name,
+        detached=detached,
         return_content=return_content,
         request_id=request_id or new_request_id(),
     )
@@ -105,9 +124,11 @@ def augment(
     return ask(lambda stubs: stubs.signing.AugmentSignature, request)
 
 
-def validate(document: str | bytes, time: datetime | None) -> Call[validation_pb2.ValidationReport]:
+def validate(
+    document: str | bytes, time: datetime | None, detached: str
+) -> Call[validation_pb2.ValidationReport]:
     """Ask for a verdict as of `time`, or now. Raises InvalidArgumentError TIME_NAIVE."""
-    request = validation_pb2.ValidateDocumentRequest()
+    request = validation_pb2.ValidateDocumentRequest(detached=detached)
     if isinstance(document, str):
         request.document = document
     else:

@@ -34,7 +34,8 @@ class SignatureStatements(TypedDict, total=False):
     entries of the signature dictionary. field_name: an empty signature field of the document or a new one,
     else the next free `SignatureN`. visible: what is shown on the page, else nothing is. certification: a key
     of CERTIFICATIONS; only the first signature of a document can certify it. lock: a key of LOCKS.
-    commitment: a key of COMMITMENTS, and then no reason.
+    commitment: a key of COMMITMENTS, and then no reason. A signature in a format other than PAdES has a level
+    and a commitment only.
     """
 
     level: str

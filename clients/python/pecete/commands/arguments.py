@@ -14,6 +14,12 @@ Time = Annotated[
 ]
 """The option for when a verdict is to hold; `aware_time` reads it."""
 
+Detached = Annotated[
+    str,
+    typer.Option(help="Of a detached signature (.p7s): the file that it is of, or documents/ID."),
+]
+"""The option for the content of a signature that stands apart from it."""
+
 
 def document_or_file(text: str) -> str | Path:
     """Read an argument that is a document's name or the path of a file.

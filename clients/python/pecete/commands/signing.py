@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pecete.calls import LEVELS, Source
+from pecete.calls import FORMATS, LEVELS, Source
 from pecete.client import Client
-from pecete.commands.arguments import document_or_file
+from pecete.commands.arguments import Detached, document_or_file
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
 from pecete.commands.token_signing import TokenChoice, sign_with_token
+from pecete.document_calls import SigningOptions
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
@@ -31,6 +32,7 @@ from pecete.signing.v1.signing_pb2 import (
 
 _COLLECTION = "signingKeys/"
 _SHORT = 12
+_SUFFIXES = {"cades": ".p7s", "cades-enveloping": ".p7m", "asic-s": ".asics", "asic-e": ".asice"}
 
 
 @command
@@ -89,10 +91,11 @@ def _declared(statements: QcStatements) -> str:
 @command
 def sign(
     context: typer.Context,
-    target: Annotated[
-        str,
+    targets: Annotated[
+        list[str],
         typer.Argument(
-            metavar="PDF", help="File or documents/ID; with --token also dossiers/ID/steps/NUMBER."
+            metavar="FILE...",
+            help="File or documents/ID, several for an ASiC-E; with --token also dossiers/ID/steps/NUMBER.",
         ),
     ],
     key: Annotated[
@@ -107,8 +110,17 @@ def sign(
         str, typer.Option(help="With --token: how the SHA-256 of the certificate begins, in hex.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="File to write; without it PDF-signed.pdf.", dir_okay=False)
+        Path | None,
+        typer.Option(help="File to write; without it FILE-signed.pdf, FILE.p7s and so on.", dir_okay=False),
     ] = None,
+    signature_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help=f"{', '.join(FORMATS)}; without it pades, or one more signature in a .p7s or ASiC.",
+        ),
+    ] = "",
+    detached: Detached = "",
     level: Annotated[str, typer.Option(help=f"{', '.join(LEVELS)}.")] = "B-T",
     visible: Annotated[bool, typer.Option("--visible", help="Show the signature on the page.")] = False,
     capacity: Annotated[str, typer.Option(help="Shown: the signer's capacity, such as „Primar”.")] = "",
@@ -127,7 +139,7 @@ def sign(
     field: Annotated[str, typer.Option(help="Signature field to fill, or name of the new one.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Sign a PDF and write the signed one.
+    """Sign a PDF, or any file with --format, and write the signed one.
 
     With --key the service holds the key; where that needs its PIN with each call, it is asked for on the
     terminal. With --token the key is in a token in this machine: what is to be signed is computed and shown
@@ -135,7 +147,8 @@ def sign(
     """
     if bool(key) == (token is not None):
         raise InvalidArgumentError("KEY_MISSING", "Name a key with either --key or --token.", field="key")
-    file = out or _free_target(target, "signed")
+    target = _only_target(targets, signature_format, token)
+    file = out or _signed_file(target, signature_format)
     shown = VisibleSignature(
         capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
     )
@@ -153,7 +166,11 @@ def sign(
     with connect(context) as client:
         answer: SignDocumentResponse | CompleteSignatureResponse
         if token is None:
-            answer, signer = _sign_with_key(client, target, key, stated)
+            further: list[Source] = [document_or_file(each) for each in targets[1:]]
+            options = SigningOptions(**stated, format=signature_format, further_documents=further)
+            if detached:
+                options["detached"] = document_or_file(detached)
+            answer, signer = _sign_with_key(client, target, key, options)
         else:
             choice = TokenChoice(token, token_label, certificate)
             answer, signer = sign_with_token(client, target, choice, stated)
@@ -165,15 +182,17 @@ def sign(
         )
         return
     say(f"{file}: signed by {signer} at {moment(answer.signature.signing_time)}")
-    say(f"{answer.document.name}, field {answer.signature.field_name}, level {level}")
+    place = f", field {answer.signature.field_name}" if answer.signature.field_name else ""
+    say(f"{answer.document.name}{place}, level {level}")
 
 
 @command
 def augment(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(help="PDF, or documents/ID.")],
+    document: Annotated[str, typer.Argument(help="PDF, .p7s, .p7m, ASiC, or documents/ID.")],
     level: Annotated[str, typer.Option(help="B-T, B-LT or B-LTA; at B-LTA already: renewed.")] = "B-LTA",
     field: Annotated[str, typer.Option(help="Field of the signature; without it every signature.")] = "",
+    detached: Detached = "",
     out: Annotated[
         Path | None,
         typer.Option(help="File to write; without it FILE-B-LTA.pdf beside a file.", dir_okay=False),
@@ -187,7 +206,8 @@ def augment(
         if isinstance(source, Path):
             with progress_bar(f"Sending {source.name}") as progress:
                 source = client.upload(source, progress=progress).name
-        answer = client.augment(source, level=level, field_name=field)
+        content = document_or_file(detached) if detached else None
+        answer = client.augment(source, level=level, field_name=field, detached=content)
         if target is not None:
             with progress_bar(f"Fetching {target.name}") as progress:
                 client.download(answer.document.name, target, progress=progress)
@@ -213,16 +233,40 @@ def _ask_pin(key: SigningKey) -> str:
 
 
 def _sign_with_key(
-    client: Client, target: str, key: str, stated: SignatureStatements
+    client: Client, target: str, key: str, options: SigningOptions
 ) -> tuple[SignDocumentResponse, str]:
     """Sign with a key that the service holds; give the answer and the signer's name."""
     source: Source = document_or_file(target)
     signing_key = _choose(client.list_signing_keys(), key)
-    pin = _ask_pin(signing_key) if signing_key.pin_required else ""
+    if signing_key.pin_required:
+        options["pin"] = _ask_pin(signing_key)
     if isinstance(source, Path):
         with progress_bar(f"Sending {source.name}") as progress:
             source = client.upload(source, progress=progress)
-    return client.sign(source, signing_key.name, **stated, pin=pin), signing_key.display_name
+    return client.sign(source, signing_key.name, **options), signing_key.display_name
+
+
+def _only_target(targets: list[str], signature_format: str, token: Path | None) -> str:
+    """Give the first target, after which the others go into a container."""
+    if len(targets) > 1 and signature_format != "asic-e":
+        raise InvalidArgumentError(
+            "TARGETS_TOO_MANY", "Several files are signed together with --format asic-e only.", field="file"
+        )
+    if token is not None and signature_format not in ("", "pades"):
+        raise InvalidArgumentError(
+            "FORMAT_NOT_FOR_TOKEN", "With --token only PDFs are signed.", field="format"
+        )
+    return targets[0]
+
+
+def _signed_file(target: str, signature_format: str) -> Path:
+    """Give the file to write: a new format's suffix goes behind a name that does not end in it."""
+    suffix = _SUFFIXES.get(signature_format, "")
+    source = Path(target)
+    if not suffix or source.suffix == suffix:
+        return _free_target(target, "signed")
+    name = source.name if source.is_file() else "-".join(target.split("/")[1:])
+    return _free(source.with_name(name + suffix) if source.is_file() else Path(name + suffix))
 
 
 def _free_target(target: str, suffix: str) -> Path:
@@ -230,7 +274,10 @@ def _free_target(target: str, suffix: str) -> Path:
     source = Path(target)
     if not source.is_file():
         source = Path("-".join(target.split("/")[1:]) + ".pdf")
-    file = source.with_stem(f"{source.stem}-{suffix}")
+    return _free(source.with_stem(f"{source.stem}-{suffix}"))
+
+
+def _free(file: Path) -> Path:
     if file.exists():
         raise InvalidArgumentError(
             "FILE_EXISTS", f"{file} exists; name another file with --out.", field="out"

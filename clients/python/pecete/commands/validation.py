@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pecete.commands.arguments import Time, aware_time, document_or_file
+from pecete.commands.arguments import Detached, Time, aware_time, document_or_file
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, say, show_json
 from pecete.validation.v1.validation_pb2 import (
@@ -22,6 +22,7 @@ from pecete.validation.v1.validation_pb2 import (
 def validate(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="File to judge, or documents/ID.")],
+    detached: Detached = "",
     time: Time = "",
     as_json: Json = False,
 ) -> None:
@@ -31,7 +32,8 @@ def validate(
     """
     document = document_or_file(file)
     with connect(context) as client:
-        report = client.validate(document, at=aware_time(time))
+        content = document_or_file(detached) if detached else None
+        report = client.validate(document, at=aware_time(time), detached=content)
     if as_json:
         show_json(json.loads(report.report_json) | {"file": file})
     else:

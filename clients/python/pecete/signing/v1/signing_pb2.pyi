@@ -189,6 +189,46 @@ SIGNATURE_LEVEL_B_LTA: SignatureLevel.ValueType  # 4
 """Baseline B-LTA: with a time-stamp over all of this, renewed before its algorithms or certificate end."""
 Global___SignatureLevel: _TypeAlias = SignatureLevel  # noqa: Y015
 
+class _SignatureFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SignatureFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SignatureFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGNATURE_FORMAT_UNSPECIFIED: _SignatureFormat.ValueType  # 0
+    """Chosen by the document: for a PDF SIGNATURE_FORMAT_PADES; for a CMS signature or an ASiC with CAdES one more
+    signature in it. Other documents need a format.
+    """
+    SIGNATURE_FORMAT_PADES: _SignatureFormat.ValueType  # 1
+    """A signature in a PDF (EN 319 142-1)."""
+    SIGNATURE_FORMAT_CADES_DETACHED: _SignatureFormat.ValueType  # 2
+    """A CMS signature that stands apart from the document (EN 319 122-1)."""
+    SIGNATURE_FORMAT_CADES_ENVELOPING: _SignatureFormat.ValueType  # 3
+    """A CMS signature around the document (EN 319 122-1)."""
+    SIGNATURE_FORMAT_ASIC_S_CADES: _SignatureFormat.ValueType  # 4
+    """A container with one document and a CMS signature of it (EN 319 162-1)."""
+    SIGNATURE_FORMAT_ASIC_E_CADES: _SignatureFormat.ValueType  # 5
+    """A container with documents and CMS signatures of all of them (EN 319 162-1)."""
+
+class SignatureFormat(_SignatureFormat, metaclass=_SignatureFormatEnumTypeWrapper):
+    """What a signature is, and where it is put."""
+
+SIGNATURE_FORMAT_UNSPECIFIED: SignatureFormat.ValueType  # 0
+"""Chosen by the document: for a PDF SIGNATURE_FORMAT_PADES; for a CMS signature or an ASiC with CAdES one more
+signature in it. Other documents need a format.
+"""
+SIGNATURE_FORMAT_PADES: SignatureFormat.ValueType  # 1
+"""A signature in a PDF (EN 319 142-1)."""
+SIGNATURE_FORMAT_CADES_DETACHED: SignatureFormat.ValueType  # 2
+"""A CMS signature that stands apart from the document (EN 319 122-1)."""
+SIGNATURE_FORMAT_CADES_ENVELOPING: SignatureFormat.ValueType  # 3
+"""A CMS signature around the document (EN 319 122-1)."""
+SIGNATURE_FORMAT_ASIC_S_CADES: SignatureFormat.ValueType  # 4
+"""A container with one document and a CMS signature of it (EN 319 162-1)."""
+SIGNATURE_FORMAT_ASIC_E_CADES: SignatureFormat.ValueType  # 5
+"""A container with documents and CMS signatures of all of them (EN 319 162-1)."""
+Global___SignatureFormat: _TypeAlias = SignatureFormat  # noqa: Y015
+
 class _Certification:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -618,6 +658,10 @@ class SignDocumentRequest(_message.Message):
     CERTIFICATION_FIELD_NUMBER: _builtins.int
     LOCK_FIELD_NUMBER: _builtins.int
     COMMITMENT_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    FURTHER_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    DETACHED_FIELD_NUMBER: _builtins.int
+    COUNTERSIGNED_SIGNATURE_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     content: _builtins.bytes
@@ -629,24 +673,38 @@ class SignDocumentRequest(_message.Message):
     pin: _builtins.str
     """The token's PIN where the key asks for it with each call. Kept nowhere."""
     reason: _builtins.str
-    """The signature dictionary's Reason."""
+    """The signature dictionary's Reason; PAdES only."""
     location: _builtins.str
-    """The signature dictionary's Location."""
+    """The signature dictionary's Location; PAdES only."""
     field_name: _builtins.str
-    """An empty signature field of the document, or the name of a new one; empty: the next free `SignatureN`."""
+    """An empty signature field of the document, or the name of a new one; empty: the next free `SignatureN`.
+    PAdES only.
+    """
     request_id: _builtins.str
     """Retries with the same id get the first answer, never a second signature."""
     return_content: _builtins.bool
     """Whether the answer carries the signed document inline (up to 4 MiB)."""
     certification: Global___Certification.ValueType
-    """Whether the signature certifies the document; refused where it has signatures already."""
+    """Whether the signature certifies the document; refused where it has signatures already. PAdES only."""
     lock: Global___SignatureLock.ValueType
-    """What the signature locks. A field of the document that has a lock of its own keeps that."""
+    """What the signature locks. A field of the document that has a lock of its own keeps that. PAdES only."""
     commitment: Global___CommitmentType.ValueType
     """Stated as a signed attribute; a PAdES baseline signature has either a commitment or a reason."""
+    format: Global___SignatureFormat.ValueType
+    """The format; a document that is of it already gets one more signature."""
+    detached: _builtins.str
+    """One more signature in a detached CMS signature: `documents/{id}` of the content that it is over."""
+    countersigned_signature: _builtins.bytes
+    """A countersignature of the signature in a CMS signature or an ASiC whose value has this SHA-256, 32 octets;
+    empty: a signature of the content. Countersignatures are at SIGNATURE_LEVEL_B_B or SIGNATURE_LEVEL_B_T.
+    """
     @_builtins.property
     def visible_signature(self) -> Global___VisibleSignature:
-        """Shown on the page when set; otherwise the signature is invisible."""
+        """Shown on the page when set; otherwise the signature is invisible. PAdES only."""
+
+    @_builtins.property
+    def further_documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SIGNATURE_FORMAT_ASIC_E_CADES: `documents/{id}` of the documents that go into the container after the first."""
 
     def __init__(
         self,
@@ -665,10 +723,14 @@ class SignDocumentRequest(_message.Message):
         certification: Global___Certification.ValueType = ...,
         lock: Global___SignatureLock.ValueType = ...,
         commitment: Global___CommitmentType.ValueType = ...,
+        format: Global___SignatureFormat.ValueType = ...,
+        further_documents: _abc.Iterable[_builtins.str] | None = ...,
+        detached: _builtins.str = ...,
+        countersigned_signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certification", b"certification", "commitment", b"commitment", "content", b"content", "document", b"document", "field_name", b"field_name", "level", b"level", "location", b"location", "lock", b"lock", "pin", b"pin", "reason", b"reason", "request_id", b"request_id", "return_content", b"return_content", "signing_key", b"signing_key", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certification", b"certification", "commitment", b"commitment", "content", b"content", "countersigned_signature", b"countersigned_signature", "detached", b"detached", "document", b"document", "field_name", b"field_name", "format", b"format", "further_documents", b"further_documents", "level", b"level", "location", b"location", "lock", b"lock", "pin", b"pin", "reason", b"reason", "request_id", b"request_id", "return_content", b"return_content", "signing_key", b"signing_key", "source", b"source", "visible_signature", b"visible_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -689,7 +751,7 @@ class SignDocumentResponse(_message.Message):
     """The signed document's bytes where they were asked for."""
     @_builtins.property
     def document(self) -> _documents_pb2.Document:
-        """The new document; it begins with all bytes of the given one."""
+        """The new document; a signed PDF begins with all bytes of the given one."""
 
     @_builtins.property
     def signature(self) -> Global___Signature:
@@ -721,14 +783,20 @@ class Signature(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     SIGNING_TIME_FIELD_NUMBER: _builtins.int
     TIMESTAMP_TOKEN_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_SHA256_FIELD_NUMBER: _builtins.int
     field_name: _builtins.str
-    """Name of the signature field."""
+    """Name of the signature field; of a CAdES signature, what the validation calls it."""
     signing_key: _builtins.str
     """`signingKeys/{id}`."""
     level: Global___SignatureLevel.ValueType
     """The level that was reached."""
     timestamp_token: _builtins.bytes
     """The signature's time-stamp token (RFC 3161), DER; empty at level B-B."""
+    format: Global___SignatureFormat.ValueType
+    """The format in which it was made."""
+    signature_sha256: _builtins.bytes
+    """SHA-256 of a CAdES signature's value, by which it can be countersigned; empty for PAdES."""
     @_builtins.property
     def signing_time(self) -> _timestamp_pb2.Timestamp:
         """Time claimed by the signer."""
@@ -741,10 +809,12 @@ class Signature(_message.Message):
         level: Global___SignatureLevel.ValueType = ...,
         signing_time: _timestamp_pb2.Timestamp | None = ...,
         timestamp_token: _builtins.bytes = ...,
+        format: Global___SignatureFormat.ValueType = ...,
+        signature_sha256: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["signing_time", b"signing_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field_name", b"field_name", "level", b"level", "signing_key", b"signing_key", "signing_time", b"signing_time", "timestamp_token", b"timestamp_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field_name", b"field_name", "format", b"format", "level", b"level", "signature_sha256", b"signature_sha256", "signing_key", b"signing_key", "signing_time", b"signing_time", "timestamp_token", b"timestamp_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -762,6 +832,7 @@ class AugmentSignatureRequest(_message.Message):
     FIELD_NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RETURN_CONTENT_FIELD_NUMBER: _builtins.int
+    DETACHED_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     content: _builtins.bytes
@@ -771,11 +842,15 @@ class AugmentSignatureRequest(_message.Message):
     lowered. A signature at SIGNATURE_LEVEL_B_LTA is renewed.
     """
     field_name: _builtins.str
-    """Name of the signature's field; empty: every signature of the document."""
+    """Name of the signature's field, of a CAdES signature what the validation calls it; empty: every signature of
+    the document. An ASiC with several documents reaches SIGNATURE_LEVEL_B_LTA as a whole.
+    """
     request_id: _builtins.str
     """Retries with the same id get the first answer, never a second document."""
     return_content: _builtins.bool
     """Whether the answer carries the new document inline (up to 4 MiB)."""
+    detached: _builtins.str
+    """Of a detached CMS signature: `documents/{id}` of the content that it is over."""
     def __init__(
         self,
         *,
@@ -785,10 +860,11 @@ class AugmentSignatureRequest(_message.Message):
         field_name: _builtins.str = ...,
         request_id: _builtins.str = ...,
         return_content: _builtins.bool = ...,
+        detached: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "field_name", b"field_name", "level", b"level", "request_id", b"request_id", "return_content", b"return_content", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "detached", b"detached", "document", b"document", "field_name", b"field_name", "level", b"level", "request_id", b"request_id", "return_content", b"return_content", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -811,7 +887,7 @@ class AugmentSignatureResponse(_message.Message):
     """The new document's bytes where they were asked for."""
     @_builtins.property
     def document(self) -> _documents_pb2.Document:
-        """The new document; it begins with all bytes of the given one."""
+        """The new document; a PDF begins with all bytes of the given one."""
 
     def __init__(
         self,

@@ -76,15 +76,16 @@ class SigningServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SignDocument(self, request, context):
-        """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document.
+        """Makes one signature of a document, in the format that is asked for. The given bytes stay as they are; the
+        answer is a new document.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AugmentSignature(self, request, context):
-        """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
-        key is needed. The given bytes stay as they are; the answer is a new document.
+        """Raises the level of signatures that a PDF, a CMS signature or an ASiC has, wherever they were made, by
+        adding what they lack. No key is needed. What was signed stays as it is; the answer is a new document.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

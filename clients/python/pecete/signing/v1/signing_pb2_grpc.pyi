@@ -38,10 +38,12 @@ class SigningServiceStub:
     GetSigningKey: _grpc.UnaryUnaryMultiCallable[_signing_pb2.GetSigningKeyRequest, _signing_pb2.SigningKey]
     """Describes one key."""
     SignDocument: _grpc.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]
-    """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+    """Makes one signature of a document, in the format that is asked for. The given bytes stay as they are; the
+    answer is a new document.
+    """
     AugmentSignature: _grpc.UnaryUnaryMultiCallable[_signing_pb2.AugmentSignatureRequest, _signing_pb2.AugmentSignatureResponse]
-    """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
-    key is needed. The given bytes stay as they are; the answer is a new document.
+    """Raises the level of signatures that a PDF, a CMS signature or an ASiC has, wherever they were made, by
+    adding what they lack. No key is needed. What was signed stays as it is; the answer is a new document.
     """
 
 @_typing.type_check_only
@@ -54,10 +56,12 @@ class SigningServiceAsyncStub(SigningServiceStub):
     GetSigningKey: _aio.UnaryUnaryMultiCallable[_signing_pb2.GetSigningKeyRequest, _signing_pb2.SigningKey]  # type: ignore[assignment]
     """Describes one key."""
     SignDocument: _aio.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]  # type: ignore[assignment]
-    """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+    """Makes one signature of a document, in the format that is asked for. The given bytes stay as they are; the
+    answer is a new document.
+    """
     AugmentSignature: _aio.UnaryUnaryMultiCallable[_signing_pb2.AugmentSignatureRequest, _signing_pb2.AugmentSignatureResponse]  # type: ignore[assignment]
-    """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
-    key is needed. The given bytes stay as they are; the answer is a new document.
+    """Raises the level of signatures that a PDF, a CMS signature or an ASiC has, wherever they were made, by
+    adding what they lack. No key is needed. What was signed stays as it is; the answer is a new document.
     """
 
 class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +89,9 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signing_pb2.SignDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signing_pb2.SignDocumentResponse, _abc.Awaitable[_signing_pb2.SignDocumentResponse]]:
-        """Appends one PAdES signature to a PDF. The given bytes stay as they are; the answer is a new document."""
+        """Makes one signature of a document, in the format that is asked for. The given bytes stay as they are; the
+        answer is a new document.
+        """
 
     @_abc_1.abstractmethod
     def AugmentSignature(
@@ -93,8 +99,8 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _signing_pb2.AugmentSignatureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signing_pb2.AugmentSignatureResponse, _abc.Awaitable[_signing_pb2.AugmentSignatureResponse]]:
-        """Raises the level of signatures that a PDF has, wherever they were made, by appending what they lack. No
-        key is needed. The given bytes stay as they are; the answer is a new document.
+        """Raises the level of signatures that a PDF, a CMS signature or an ASiC has, wherever they were made, by
+        adding what they lack. No key is needed. What was signed stays as it is; the answer is a new document.
         """
 
 def add_SigningServiceServicer_to_server(servicer: SigningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -117,10 +117,13 @@ class ValidateDocumentRequest(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     VALIDATION_TIME_FIELD_NUMBER: _builtins.int
+    DETACHED_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     content: _builtins.bytes
     """The document itself, at most 4 MiB."""
+    detached: _builtins.str
+    """Of a detached CMS signature: `documents/{id}` of the content that it is over."""
     @_builtins.property
     def validation_time(self) -> _timestamp_pb2.Timestamp:
         """Judge as of this time; unset: now."""
@@ -131,10 +134,11 @@ class ValidateDocumentRequest(_message.Message):
         document: _builtins.str = ...,
         content: _builtins.bytes = ...,
         validation_time: _timestamp_pb2.Timestamp | None = ...,
+        detached: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "detached", b"detached", "document", b"document", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
