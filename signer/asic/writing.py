@@ -22,6 +22,10 @@ from signer.asic.container import (
 from signer.pieces import FileSlice, Piece
 
 _VERSION = 20
+_MADE_BY = 3 << 8 | _VERSION
+_READABLE = 0o100644 << 16
+"""On Unix, and for all to read: of names made on DOS some tools think that they are in its alphabet."""
+
 _MAX_SIZE = 0xFFFFFFFF - 1
 _CHUNK = 256 * 1024
 _OFFSET = 42
@@ -112,8 +116,8 @@ class _Writer:
         flags = 0 if name.isascii() else UTF_8_NAME
         common = struct.pack("<3H", _VERSION, flags, STORED) + self._time
         common += struct.pack("<3L2H", crc32, size, size, len(name), 0)
-        rest = struct.pack("<3H2L", 0, 0, 0, 0, self._position)
-        self._entries.append(b"PK\x01\x02" + struct.pack("<H", _VERSION) + common + rest + name)
+        rest = struct.pack("<3H2L", 0, 0, 0, _READABLE, self._position)
+        self._entries.append(b"PK\x01\x02" + struct.pack("<H", _MADE_BY) + common + rest + name)
         self._append(b"PK\x03\x04" + common + name, len(common) + 4 + len(name))
         self._append(piece, size)
 
