@@ -38,6 +38,8 @@ MAX_META_SIZE = 64 << 20
 
 UTF_8_NAME = 0x0800
 _ENCRYPTED, _DESCRIPTOR, _STRONG_ENCRYPTION, _MASKED = 0x0001, 0x0008, 0x0040, 0x2000
+_MAX_VERSION = 63
+_UNICODE_PATH = 0x7075
 _END = struct.Struct("<4s4H2LH")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -209,6 +211,8 @@ class Container:
             if len(data) - at < _ENTRY.size:
                 raise _damaged("its directory ends too soon")
             fields = _ENTRY.unpack_from(data, at)
+            if fields[0] != b"PK\x01\x02":
+                raise _damaged("its directory has something that is no entry")
             end = at + _ENTRY.size + fields[10] + fields[11] + fields[12]
             entries.append((fields[16], data[at:end], fields))
             at = end
@@ -223,14 +227,16 @@ class Container:
         )
 
     def _member(self, entry: bytes, fields: tuple[int, ...], end: int) -> Member:
-        _, _, _, flags, method, _, _, crc32, compressed, size, name_length, *rest = fields
-        name = _name(entry[_ENTRY.size : _ENTRY.size + name_length])
+        _, _, version, flags, method, _, _, crc32, compressed, size, name_length, *rest = fields
+        extra = _ENTRY.size + name_length
+        name = _name(entry[_ENTRY.size : extra])
+        _check_extra(entry[extra : extra + rest[0]])
         start = rest[-1]
         if flags & (_ENCRYPTED | _STRONG_ENCRYPTION | _MASKED):
             raise InvalidArgumentError(
                 "CONTAINER_ENCRYPTED", "A member of the container is encrypted.", field="document"
             )
-        if method not in (STORED, DEFLATED) or rest[2]:
+        if method not in (STORED, DEFLATED) or version & 0xFF > _MAX_VERSION or rest[2]:
             raise _not_supported("has a member that is neither stored nor deflated")
         if _MAX_32 in (compressed, size, start):
             raise _not_supported("is in ZIP64")
@@ -257,7 +263,9 @@ class Container:
             not flags & _DESCRIPTOR and sizes != fields[7:10]
         ):
             raise _ambiguous("a member's own header differs from the directory")
-        return int(start + _LOCAL.size + name_length + extra_length)
+        data = int(start + _LOCAL.size + name_length + extra_length)
+        _check_extra(self._read(data - extra_length, extra_length))
+        return data
 
     def _check_rest(self, member: Member) -> None:
         """What follows the data is the data descriptor that the flags announce, or nothing."""
@@ -313,6 +321,15 @@ def is_safe_name(name: str) -> bool:
     if not plain or "\\" in name or ":" in parts[0]:
         return False
     return all(part not in ("", ".", "..") for part in parts)
+
+
+def _check_extra(extra: bytes) -> None:
+    """Refuse a second name in an extra field, by which some readers go (APPNOTE §4.6.9)."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<2H", extra)
+        if kind == _UNICODE_PATH:
+            raise _ambiguous("a member has two names")
+        extra = extra[4 + length :]
 
 
 def _name(octets: bytes) -> str:
