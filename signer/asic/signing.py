@@ -42,8 +42,8 @@ def member_names(titles: Iterable[str]) -> list[str]:
     """Names of files in a container for titles that people gave; none is unsafe, empty or used twice."""
     names: list[str] = []
     for title in titles:
-        bare = "".join(char for char in title.replace("\\", "/").rpartition("/")[2] if char.isprintable())
-        bare = bare.replace(":", "-").strip(" .") or "document"
+        bare = "".join("-" if char in "/\\:" else char for char in title if char.isprintable())
+        bare = bare.strip(" .") or "document"
         if bare.casefold() == MIMETYPE or not is_safe_name(bare):
             bare = f"document-{bare}"
         taken = {name.casefold() for name in names}

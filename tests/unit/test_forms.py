@@ -52,7 +52,7 @@ def content(tmp_path: Path) -> Path:
 def test_a_cms_file_is_detached_or_enveloping_and_gets_more_signers(tmp_path: Path, content: Path) -> None:
     forms: tuple[Form, ...] = (Detached(content), Enveloping(content, measure(content).sha256))
     for form, detached in zip(forms, (content, None), strict=True):
-        assert pickle.loads(pickle.dumps(form)) == form
+        assert pickle.loads(pickle.dumps(form)) == form  # noqa: S301 - our own octets
         path = put(tmp_path / "cms", sign_form(form))
         joint = FurtherSigner(path, detached)
         two = put(tmp_path / "two", sign_form(joint, KEYS["rsa-pss"]))
@@ -113,28 +113,19 @@ def test_names_that_no_container_has_are_refused(tmp_path: Path) -> None:
 
 
 def test_titles_become_safe_names() -> None:
-    titles = [
-        "Act nr. 5/2026.pdf",
-        "mimetype",
-        "..",
-        "C:\\x\\y.txt",
-        "a\u202eb",
-        "Y.TXT",
-        "y.txt",
-        "",
-        ".gitignore",
-    ]
-    assert member_names(titles) == [
-        "2026.pdf",
-        "document-mimetype",
-        "document",
-        "y.txt",
-        "ab",
-        "Y (2).TXT",
-        "y (3).txt",
-        "document (2)",
-        "gitignore",
-    ]
+    names = {
+        "Dispoziția nr. 5/2026.pdf": "Dispoziția nr. 5-2026.pdf",
+        "mimetype": "document-mimetype",
+        "META-INF/x": "META-INF-x",
+        "..": "document",
+        "C:\\x\\y.txt": "C--x-y.txt",
+        "a\u202eb": "ab",
+        "Y.TXT": "Y.TXT",
+        "y.txt": "y (2).txt",
+        "y.txt ": "y (3).txt",
+        "": "document (2)",
+    }
+    assert member_names(names) == list(names.values())
 
 
 def test_what_an_archive_manifest_is_over_does_not_change(tmp_path: Path) -> None:
@@ -179,7 +170,9 @@ from signer.pieces import octets
 path, kind = Path(sys.argv[1]), sys.argv[2]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 content = measure(path)
-form = AsicE.of_files((DataFile("large", "", content),)) if kind == "asic" else Enveloping(path, content.sha256)
+form = Enveloping(path, content.sha256)
+if kind == "asic":
+    form = AsicE.of_files((DataFile("large", "", content),))
 size = 0
 with path.with_suffix(".out").open("wb") as target:
     for chunk in octets(sign_form(form)):
