@@ -55,6 +55,27 @@ def short_key(server: TrialServer, label: str) -> str:
     return server.trial.certificate_sha256(label).hex()[:12]
 
 
+def test_files_that_are_no_pdf_are_signed_raised_and_judged(server: TrialServer, tmp_path: Path) -> None:
+    act, annex = tmp_path / "act.txt", tmp_path / "anexa.txt"
+    act.write_text("Hotărârea nr. 7\n", encoding="utf-8")
+    annex.write_text("Anexa nr. 1\n", encoding="utf-8")
+    key = ("--key", short_key(server, SEAL))
+    answer = pecete_json(server, "sign", act, annex, *key, "--format", "asic-e", "--level", "B-LT")
+    assert (answer["file"], answer["document"]["display_name"]) == (f"{act}.asice", "act.txt.asice")
+    more = pecete_json(server, "sign", f"{act}.asice", *key)
+    assert more["file"] == str(tmp_path / "act.txt-signed.asice")
+    report = pecete_json(server, "validate", more["file"])
+    assert [each["indication"] for each in report["signatures"]] == ["TOTAL_PASSED"] * 2
+
+    pecete(server, "sign", act, *key, "--format", "cades")
+    raised = tmp_path / "raised.p7s"
+    pecete(server, "augment", f"{act}.p7s", "--detached", act, "--out", raised)
+    report = pecete_json(server, "validate", raised, "--detached", act)
+    assert [each["level"] for each in report["signatures"]] == ["CAdES-BASELINE-LTA"]
+    pecete(server, "validate", raised, code=1)
+    pecete(server, "sign", act, annex, *key, "--format", "asic-s", code=1)
+
+
 def test_a_document_goes_all_the_way(
     server: TrialServer, disposition: Path, description: DescriptiveRecord, tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ def test_each_format_reaches_each_level(
     server: TrialServer, department: Client, decision: Path, form: str, level: str
 ) -> None:
     source = department.upload(decision)
-    signed = seal(department, server, source.name, format=form, level=level)
+    signed = seal(department, server, source.name, format=form, level=level, commitment="proof-of-approval")
     assert signed.document.media_type == MEDIA[form]
     assert signed.document.display_name.startswith("hotărârea 7.txt.")
     assert SignatureLevel.Name(signed.signature.level).endswith(level.replace("-", "_"))
@@ -178,6 +178,8 @@ def test_a_retry_gets_the_first_answer(server: TrialServer, department: Client, 
         ("location", {"location": "Lunca Teilor"}),
         ("field_name", {"field_name": "Primar"}),
         ("visible_signature", {"visible": VisibleSignature(page=1)}),
+        ("certification", {"certification": "no-changes"}),
+        ("lock", {"lock": "document"}),
         ("further_documents", {"further_documents": [b"x"]}),
         ("detached", {"detached": b"x"}),
         ("countersigned_signature", {"countersigned_signature": bytes(32)}),

@@ -16,7 +16,7 @@ from pecete.commands.output import Json, command, moment, plain, progress_bar, s
 from pecete.commands.token_signing import TokenChoice, sign_with_token
 from pecete.document_calls import SigningOptions
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
+from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
     PIN_TRIES_UNSPECIFIED,
@@ -153,7 +153,7 @@ def sign(
         capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
     )
     look = shown if visible or shown != VisibleSignature() else None
-    stated = SignatureStatements(
+    options = SigningOptions(
         level=level,
         reason=reason,
         location=location,
@@ -167,13 +167,14 @@ def sign(
         answer: SignDocumentResponse | CompleteSignatureResponse
         if token is None:
             further: list[Source] = [document_or_file(each) for each in targets[1:]]
-            options = SigningOptions(**stated, format=signature_format, further_documents=further)
+            options["format"] = signature_format
+            options["further_documents"] = further
             if detached:
                 options["detached"] = document_or_file(detached)
             answer, signer = _sign_with_key(client, target, key, options)
         else:
             choice = TokenChoice(token, token_label, certificate)
-            answer, signer = sign_with_token(client, target, choice, stated)
+            answer, signer = sign_with_token(client, target, choice, options)
         with progress_bar(f"Fetching {file.name}") as progress:
             client.download(answer.document.name, file, progress=progress)
     if as_json:
