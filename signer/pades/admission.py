@@ -203,8 +203,8 @@ def _findings(
     certification: Certification | None,
 ) -> _Findings:
     existing = fields.get(name)
-    needs_names = options.lock is Lock.FIELDS or any(field.lock is Lock.FIELDS for field in planned)
-    settled = fields.settled() if needs_names else []
+    locks = options.lock is not None or any(field.lock is not None for field in planned)
+    settled = fields.settled() if locks else []
     lock = field_lock(existing, options.lock, settled, name)
     settled.append(name)
     made = []

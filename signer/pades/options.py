@@ -23,7 +23,7 @@ class Lock(StrEnum):
     """What a signature locks (ISO 32000-2 §12.7.5.5 and §12.8.2.4).
 
     FIELDS: its own field and all that the document has, without the signature fields that are still empty.
-    DOCUMENT: all fields, and nothing may follow but validation data and time-stamps.
+    DOCUMENT: the same, and nothing may follow but validation data and time-stamps (P of PDF 2.0).
     """
 
     FIELDS = "FIELDS"

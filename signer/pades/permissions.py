@@ -41,10 +41,14 @@ class FieldLock:
 
     @classmethod
     def made(cls, lock: Lock | None, names: Iterable[str]) -> "FieldLock | None":
-        """The lock that a caller asks for, where `names` are the fields that are settled with it."""
-        if lock is Lock.DOCUMENT:
-            return cls("/All", permission=_NO_CHANGES)
-        return cls("/Include", tuple(names)) if lock is Lock.FIELDS else None
+        """The lock that a caller asks for, where `names` are the fields that are settled with it.
+
+        Fields are named even where the document is locked: with the action All, DSS takes the field of a
+        document time-stamp, which may follow, for a change of a locked one.
+        """
+        if lock is None:
+            return None
+        return cls("/Include", tuple(names), _NO_CHANGES if lock is Lock.DOCUMENT else None)
 
     @property
     def kind(self) -> Lock:

@@ -142,15 +142,21 @@ def sign(
     return signed
 
 
-def by_pyhanko(content: bytes, field: SigFieldSpec | None = None, permission: MDPPerm | None = None) -> bytes:
-    """The document signed by pyHanko in field „First”, certified where a permission is given."""
+def by_pyhanko(
+    content: bytes,
+    field: SigFieldSpec | None = None,
+    permission: MDPPerm | None = None,
+    *,
+    field_name: str = "First",
+) -> bytes:
+    """The document signed by pyHanko in a field, certified where a permission is given."""
     signer = signers.SimpleSigner(asn1_certificate(P256.issued), asn1_key(P256.key), STORE)
     out = io.BytesIO()
     writer = IncrementalPdfFileWriter(io.BytesIO(content))
     if field is not None:
         append_signature_field(writer, field)
     made = signers.PdfSignatureMetadata(
-        field_name="First",
+        field_name=field_name,
         md_algorithm="sha256",
         subfilter=SigSeedSubFilter.PADES,
         certify=permission is not None,
