@@ -20,6 +20,8 @@ _TAIL = 2048
 _LONGEST_TEXT = 1000
 _LARGEST_SIZE = 8_388_607
 """Most indirect objects that readers know (ISO 32000-1 Table C.1)."""
+_SMALLEST_OBJECT = 3
+"""Octets of a file to an object number: qpdf takes what has a higher number for null."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def admitted(path: Path, options: SignatureOptions) -> Iterator[Admitted]:
     """
     _check_options(options)
     with _opened(path) as (pdf, length, startxref):
-        findings = _examine(pdf, options)
+        findings = _examine(pdf, length, options)
         yield Admitted(**vars(findings), path=path, pdf=pdf, length=length, startxref=startxref)
 
 
@@ -85,7 +87,7 @@ def augmentable(path: Path) -> Iterator[Admitted]:
     """
     with _opened(path) as (pdf, length, startxref):
         with _malformed_is_damaged():
-            name = _free_name("DocTimeStamp", _form_fields(pdf))
+            name = _free_name("DocTimeStamp", _form_fields(pdf, length))
         yield Admitted(name, None, None, None, (), path=path, pdf=pdf, length=length, startxref=startxref)
 
 
@@ -178,10 +180,10 @@ def _startxref(tail: bytes) -> int:
     return int(words[0]) if plain else -1
 
 
-def _examine(pdf: pikepdf.Pdf, options: SignatureOptions) -> _Findings:
+def _examine(pdf: pikepdf.Pdf, length: int, options: SignatureOptions) -> _Findings:
     """What the document's form and signatures mean for this signature. Raises as `admitted` says."""
     with _malformed_is_damaged():
-        fields = _form_fields(pdf)
+        fields = _form_fields(pdf, length)
         name = _field_name(options.field_name, fields)
         planned = [field for field in options.planned_fields if field.name not in fields]
         earlier = _certification(pdf)
@@ -215,11 +217,11 @@ def _findings(
     return _Findings(name, existing, certification, lock, tuple(made))
 
 
-def _form_fields(pdf: pikepdf.Pdf) -> FormFields:
+def _form_fields(pdf: pikepdf.Pdf, length: int) -> FormFields:
     """The form's fields, of a document that has pages and no XFA form."""
     if not len(pdf.pages):
         raise damaged()
-    if int(pdf.trailer.Size) > _LARGEST_SIZE:
+    if int(pdf.trailer.Size) > min(_LARGEST_SIZE, length // _SMALLEST_OBJECT):
         raise _refused(
             "OBJECT_NUMBERS_TOO_LARGE",
             "The document's object numbers leave no room for more; save it anew before signing.",

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +23,12 @@ from signer.pades.options import Certification, Lock, PlannedField
 from signer.validation.facts import Integrity
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.pdf_facts import collect
+from tests.conformance import documents
 from tests.conformance import test_pades_judges as judges
 
 pytestmark = pytest.mark.conformance
 
-JUDGE = judges.CORPUS.parent / "judge" / "judge"
+JUDGE = documents.CORPUS.parent / "judge" / "judge"
 LENGTHS = range(1, 9)
 SAMPLES = ("adeverinta.pdf", "dispozitia-primarului.pdf", "petitie-scanata.pdf")
 
@@ -67,7 +69,7 @@ def judge(*arguments: str | Path) -> list[dict[str, Any]]:
     """The judge's answers, one for each file."""
     if not JUDGE.exists():
         pytest.skip("the judge (DSS, veraPDF) is not beside the repository")
-    environment = {"JUDGE_TARGET": "/tmp/judge-target", **os.environ}  # noqa: S108
+    environment = {"JUDGE_TARGET": str(Path(tempfile.gettempdir()) / "judge-target"), **os.environ}
     done = subprocess.run([JUDGE, *arguments], capture_output=True, text=True, env=environment, check=False)
     if done.returncode == 127:
         pytest.skip("no Java on this machine")
@@ -91,7 +93,7 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
     for name, length in cases:
         path = folder / f"{Path(name).stem}-{length}.pdf"
-        make_chain(judges.sample(name), path, length)
+        make_chain(documents.sample(name), path, length)
         made[path.stem] = path
     made["stamped-8"] = folder / "stamped-8.pdf"
     made["stamped-8"].write_bytes(stamped(made["adeverinta-8"].read_bytes()))
@@ -131,7 +133,7 @@ def test_dss(chains: dict[str, Path], tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_pdfa_stays_pdfa(part: int, tmp_path: Path) -> None:
     original, signed = tmp_path / "original.pdf", tmp_path / "signed.pdf"
-    with pikepdf.open(judges.SAMPLES / "dispozitia-primarului.pdf") as pdf:
+    with pikepdf.open(documents.SAMPLES / "dispozitia-primarului.pdf") as pdf:
         with pdf.open_metadata(set_pikepdf_as_editor=False, update_docinfo=False) as metadata:
             metadata["pdfaid:part"] = str(part)
         for page in pdf.pages if part == 1 else []:
@@ -149,7 +151,7 @@ def test_signing_out_of_order_breaks_the_lock_of_the_later_step(tmp_path: Path) 
     path = tmp_path / "d.pdf"
     fields = [PlannedField(name, Lock.FIELDS) for name in ("two", "three")]
     content = judges.sign(
-        judges.sample(), path, lock=Lock.FIELDS, planned_fields=tuple(fields), appearance=judges.MAYOR
+        documents.sample(), path, lock=Lock.FIELDS, planned_fields=tuple(fields), appearance=judges.MAYOR
     )
     ahead = judges.sign(content, path, field_name="three", appearance=judges.MAYOR)
     with pytest.raises(PeceteError) as refusal:
@@ -161,7 +163,7 @@ def test_signing_out_of_order_breaks_the_lock_of_the_later_step(tmp_path: Path) 
 
 def test_nothing_is_signed_after_the_document_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "d.pdf"
-    content = make_chain(judges.sample(), path, 2)
+    content = make_chain(documents.sample(), path, 2)
     with pytest.raises(PeceteError) as refusal:
         judges.sign(content, path)
     assert refusal.value.reason == "DOCUMENT_LOCKED"
@@ -172,7 +174,7 @@ def test_nothing_is_signed_after_the_document_is_locked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("certification", Certification)
 def test_certified_documents(certification: Certification, tmp_path: Path) -> None:
     path = tmp_path / "d.pdf"
-    content = judges.sign(judges.sample(), path, certification=certification, appearance=judges.MAYOR)
+    content = judges.sign(documents.sample(), path, certification=certification, appearance=judges.MAYOR)
     judges.check(path, 1)
     with pytest.raises(PeceteError) as refusal:
         judges.sign(content, path, certification=certification)
@@ -187,6 +189,6 @@ def test_certified_documents(certification: Certification, tmp_path: Path) -> No
 def test_chains_on_documents_that_are_not_plain(tmp_path: Path) -> None:
     """The general writer certifies, locks and plans as the plain one does."""
     path = tmp_path / "d.pdf"
-    content = make_chain(judges.hybrid(judges.sample()), path, 3)
+    content = make_chain(documents.hybrid(documents.sample()), path, 3)
     judges.check(path, 3, strict=False)
     check_with_own_validator(content, 3)
