@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from signer.asic.container import META_INF, Container, Member
+from signer.asic.container import META_INF, Container
+from signer.asic.directory import Member
 from signer.asic.manifest import ARCHIVE_MANIFEST, MAX_SIZE, Manifest, malformed, read_manifest
 
 SIMPLE_SIGNATURE = "META-INF/signature.p7s"

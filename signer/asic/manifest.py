@@ -9,7 +9,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from pecete.errors import InvalidArgumentError
-from signer.asic.container import is_safe_name
+from signer.asic.directory import is_safe_name
 
 SIGNATURE_TYPE = "application/pkcs7-signature"
 TIMESTAMP_TYPE = "application/vnd.etsi.timestamp-token"

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from signer.asic.container import META_INF, MIMETYPE, Container, is_safe_name, open_container
+from signer.asic.container import META_INF, MIMETYPE, Container, open_container
+from signer.asic.directory import is_safe_name
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout
 from signer.asic.manifest import Manifest, Reference, free_number, write_manifest
 from signer.asic.writing import FileContent, NewMember, changed_container, new_container

@@ -9,16 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pecete.errors import NotFoundError, ResourceExhaustedError
-from signer.asic.container import (
-    MAX_MEMBERS,
-    MIMETYPE,
-    MIMETYPES,
-    STORED,
-    UTF_8_NAME,
-    Container,
-    Kind,
-    Member,
-)
+from signer.asic.container import MIMETYPE, MIMETYPES, Container, Kind
+from signer.asic.directory import MAX_MEMBERS, STORED, UTF_8_NAME, Member
 from signer.pieces import FileSlice, Piece
 
 _VERSION = 20

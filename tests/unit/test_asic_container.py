@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pecete.errors import PeceteError
-from signer.asic.container import MIMETYPES, Container, is_safe_name
+from signer.asic.container import MIMETYPES, Container
+from signer.asic.directory import is_safe_name
 from signer.asic.layout import Layout
 
 MIMETYPE = MIMETYPES["ASiC-E"].encode()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pecete.errors import InvalidArgumentError
-from signer.asic.container import is_safe_name
+from signer.asic.directory import is_safe_name
 from signer.asic.manifest import MAX_SIZE, Manifest, Reference, free_number, read_manifest, write_manifest
 
 SHA256 = bytes(range(32))
