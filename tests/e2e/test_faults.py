@@ -9,13 +9,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pikepdf
 import pytest
+from cryptography import x509
 
 from pecete.client import Client
 from pecete.errors import (
@@ -218,6 +219,33 @@ def test_a_token_that_vanishes_is_unavailable_and_works_when_it_is_back(
         finally:
             away.rename(folder)
         accountant.sign(document, key, pin=pin)
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Put a new file in a file's place, as whoever fetches lists does."""
+    successor = file.with_suffix(".new")
+    successor.write_bytes(content)
+    successor.replace(file)
+
+
+def test_a_certificate_that_a_configured_list_revokes_signs_nothing(
+    poor: TrialServer, disposition: Path
+) -> None:
+    made, key = poor.trial.provisioned, poor.trial.signing_key(SEAL)
+    seal = x509.load_der_x509_certificate(made.token(SEAL).certificate)
+    now = datetime.now(UTC)
+    _, revoking = made.pki.revocation_lists(now, revoked=[(seal, now - timedelta(days=1))])
+    file = made.revocation_lists[1]
+    clean = file.read_bytes()
+    with once(poor, DEPARTMENT) as department:
+        document = department.upload(disposition).name
+        replace_file(file, revoking)
+        try:
+            refused = signing_refusal(department, document, key)
+        finally:
+            replace_file(file, clean)
+        assert (refused.reason, refused.field) == ("CERTIFICATE_REVOKED", "signing_key")
+        department.sign(document, key, level="B-B")
 
 
 # Worker processes
