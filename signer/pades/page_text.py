@@ -4,6 +4,7 @@ Fonts are not read: a text is reckoned as wide as its letters commonly are. What
 than a page of text ever is, counts as no text: a signature is placed then as on an empty page.
 """
 
+import warnings
 import zlib
 from collections.abc import Iterator
 
@@ -153,10 +154,11 @@ class _Reader:
 
 
 def _instructions(content: bytes) -> Iterator[tuple[list[pikepdf.Object], str]]:
-    with pikepdf.new() as apart:
-        stream = pikepdf.Stream(apart, content)
-        for instruction in pikepdf.parse_content_stream(stream, _OPERATORS):
-            yield list(instruction.operands), str(instruction.operator)
+    with pikepdf.new() as apart, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of content that ends too soon
+        found = pikepdf.parse_content_stream(pikepdf.Stream(apart, content), _OPERATORS)
+    for instruction in found:
+        yield list(instruction.operands), str(instruction.operator)
 
 
 def _matrix(numbers: object) -> Matrix:

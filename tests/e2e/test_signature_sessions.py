@@ -21,7 +21,15 @@ from pecete.errors import (
     PermissionDeniedError,
 )
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse, SignatureSession
-from pecete.signing.v1.signing_pb2 import SignatureLevel, VisibleSignature
+from pecete.signing.v1.signing_pb2 import (
+    CERTIFICATION_FORM_FILLING,
+    CERTIFICATION_NO_CHANGES,
+    CERTIFICATION_NONE,
+    COMMITMENT_TYPE_PROOF_OF_CREATION,
+    SIGNATURE_LOCK_FIELDS,
+    SignatureLevel,
+    VisibleSignature,
+)
 from pecete.token.session_check import check_session
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
 from pecete.workflow.v1.workflow_pb2 import Dossier
@@ -123,6 +131,19 @@ def test_what_must_be_shown_is_what_is_there(
     (earlier,) = preview.earlier_signatures
     assert (earlier.signer, earlier.indication) == ("Ana Țepeș", INDICATION_TOTAL_PASSED)
     assert session.expire_time.ToDatetime() - session.create_time.ToDatetime() == timedelta(minutes=10)
+
+
+def test_a_commitment_is_shown_checked_and_signed(
+    department: Client, ana: Client, desk: Desk, disposition: Path
+) -> None:
+    wanted = {"commitment": "proof-of-creation", "certification": "no-changes"}
+    session = prepare(ana, desk, ANA, department.upload(disposition).name, **wanted)
+    assert session.preview.commitment == COMMITMENT_TYPE_PROOF_OF_CREATION
+    assert session.preview.certification == CERTIFICATION_NO_CHANGES
+    check_session(session, disposition, desk.token(ANA).certificate)
+    made = ana.complete_signature(session.name, desk.sign(ANA, session.signed_attributes))
+    (verdict,) = department.validate(made.document.name).signatures
+    assert verdict.indication == INDICATION_TOTAL_PASSED
 
 
 def test_a_session_makes_one_signature_and_a_retry_gets_it_again(
@@ -265,7 +286,10 @@ def test_steps_are_signed_from_two_desks(
     for number, label in enumerate((ANA, BARBU), 1):
         with server.client(label) as person:
             session = prepare_step(person, desk, label, dossier, number)
-            assert session.preview.visible_signature.capacity == f"Post {label}"
+            preview = session.preview
+            assert preview.visible_signature.capacity == f"Post {label}"
+            assert preview.certification == (CERTIFICATION_NONE if number > 1 else CERTIFICATION_FORM_FILLING)
+            assert (session.field_name, preview.lock) == (session.step, SIGNATURE_LOCK_FIELDS)
             assert session.document == department.get_dossier(dossier.name).document
             made = person.complete_signature(session.name, desk.sign(label, session.signed_attributes))
             assert made.dossier == dossier.name

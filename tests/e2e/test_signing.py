@@ -9,6 +9,7 @@ import pikepdf
 import pytest
 
 from pecete.client import Client
+from pecete.commitment import CommitmentType
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PeceteError
 from pecete.signing.v1.signing_pb2 import SignatureLevel, VisibleSignature
 from pecete.validation.v1 import validation_pb2
@@ -181,3 +182,37 @@ def test_a_taken_field_or_a_page_that_is_not_there_is_refused(
     with pytest.raises(PeceteError) as no_page:
         mayor.sign(first, key, pin=pin, visible=VisibleSignature(page=99))
     assert no_page.value.field == "visible_signature.page"
+
+
+def test_a_certified_document_takes_no_second_certification(
+    server: TrialServer, mayor: Client, department: Client, disposition: Path, tmp_path: Path
+) -> None:
+    key, pin = server.trial.signing_key("primar"), server.trial.pin("primar")
+    certified = mayor.sign(disposition, key, pin=pin, certification="form-filling", lock="fields")
+    with pytest.raises(FailedPreconditionError) as refused:
+        mayor.sign(certified.document.name, key, pin=pin, certification="annotations")
+    assert (refused.value.reason, refused.value.field) == ("DOCUMENT_HAS_SIGNATURES", "certification")
+    locked = mayor.sign(certified.document.name, key, pin=pin, lock="document")
+    with pytest.raises(FailedPreconditionError, match="DOCUMENT_LOCKED"):
+        mayor.sign(locked.document.name, key, pin=pin)
+    verdicts = department.validate(locked.document.name).signatures
+    assert [verdict.indication for verdict in verdicts] == [PASSED] * 2
+    department.download(locked.document.name, tmp_path / "locked.pdf")
+    with pikepdf.open(tmp_path / "locked.pdf") as pdf:
+        first, second = (field.V.Reference for field in pdf.Root.AcroForm.Fields)
+        assert [str(each.TransformMethod) for each in first] == ["/DocMDP", "/FieldMDP"]
+        assert [int(each.TransformParams.P) for each in second] == [1]
+
+
+def test_a_commitment_takes_the_place_of_a_reason(
+    server: TrialServer, mayor: Client, department: Client, disposition: Path, tmp_path: Path
+) -> None:
+    key, pin = server.trial.signing_key("primar"), server.trial.pin("primar")
+    with pytest.raises(InvalidArgumentError, match="COMMITMENT_WITH_REASON"):
+        mayor.sign(disposition, key, pin=pin, commitment="proof-of-approval", reason="Aprob")
+    signed = mayor.sign(disposition, key, pin=pin, commitment="proof-of-approval")
+    (verdict,) = department.validate(signed.document.name).signatures
+    assert verdict.indication == PASSED
+    department.download(signed.document.name, tmp_path / "signed.pdf")
+    contents = (tmp_path / "signed.pdf").read_bytes().rpartition(b"/Contents <")[2]
+    assert CommitmentType.PROOF_OF_APPROVAL.attribute.hex().encode() in contents

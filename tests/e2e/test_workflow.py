@@ -4,12 +4,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from pecete.client import Client
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PeceteError
+from pecete.signing.v1.signing_pb2 import (
+    CERTIFICATION_FORM_FILLING,
+    CERTIFICATION_NONE,
+    SIGNATURE_LOCK_DOCUMENT,
+    SIGNATURE_LOCK_FIELDS,
+)
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
-from pecete.workflow.v1.workflow_pb2 import Dossier, Person, StepState
+from pecete.workflow.v1.workflow_pb2 import Dossier, Person, Procedure, ProcedureStep, StepState
 from server.trial import TrialServer
 from tests.e2e.observation import acts, count_documents, object_path
 
@@ -62,7 +69,35 @@ def test_the_right_persons_in_the_right_order_sign_the_whole(
     assert [(verdict.signer, verdict.indication) for verdict in verdicts] == [
         (name, INDICATION_TOTAL_PASSED) for name in names
     ]
-    assert [verdict.field for verdict in verdicts] == [step.signature.field_name for step in whole.steps]
+    steps = [step.name for step in whole.steps]
+    assert [verdict.field for verdict in verdicts] == steps
+    assert [step.signature.field_name for step in whole.steps] == steps
+    with pikepdf.open(tmp_path / "half.pdf") as pdf:
+        made = {str(field.T): field for field in pdf.Root.AcroForm.Fields}
+        assert pdf.Root.Perms.DocMDP.objgen == made[steps[0]].V.objgen
+        assert pikepdf.Name.V not in made[steps[1]]
+        assert [str(name) for name in made[steps[1]].Lock.Fields] == steps
+
+
+def test_a_procedure_says_what_its_steps_certify_and_lock(
+    server: TrialServer, department: Client, procedure: str, disposition: Path
+) -> None:
+    usual = department.get_procedure(procedure).steps
+    assert [step.certification for step in usual] == [CERTIFICATION_FORM_FILLING, CERTIFICATION_NONE]
+    assert [step.lock for step in usual] == [SIGNATURE_LOCK_FIELDS] * 2
+    steps = [
+        ProcedureStep(post=MAYOR, capacity="Primar", certification=CERTIFICATION_NONE),
+        ProcedureStep(post=SECRETARY, capacity="Secretar", lock=SIGNATURE_LOCK_DOCUMENT),
+    ]
+    with server.client() as administrator:
+        made = administrator.create_procedure(Procedure(display_name="Contract", steps=steps))
+    dossier = department.create_dossier(disposition, made.name, PERSONS, display_name="Contract nr. 4")
+    sign(server, MAYOR, dossier.name, 1)
+    whole = sign(server, SECRETARY, dossier.name, 2)
+    verdicts = department.validate(whole.document).signatures
+    assert [verdict.indication for verdict in verdicts] == [INDICATION_TOTAL_PASSED] * 2
+    with server.client(MAYOR) as mayor, pytest.raises(FailedPreconditionError, match="DOCUMENT_LOCKED"):
+        mayor.sign(whole.document, server.trial.signing_key(MAYOR), pin=server.trial.pin(MAYOR))
 
 
 def test_every_act_stands_in_the_journal(server: TrialServer, dossier: Dossier) -> None:

@@ -14,9 +14,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pecete.commitment import CommitmentType
 from pecete.errors import PeceteError
 from pecete.signing.v1.signature_sessions_pb2 import SignaturePreview, SignatureSession
-from pecete.signing.v1.signing_pb2 import SIGNATURE_ALGORITHM_ECDSA_SHA256
+from pecete.signing.v1.signing_pb2 import (
+    COMMITMENT_TYPE_PROOF_OF_APPROVAL,
+    COMMITMENT_TYPE_PROOF_OF_RECEIPT,
+    SIGNATURE_ALGORITHM_ECDSA_SHA256,
+)
+from pecete.signing.v1.signing_pb2 import CommitmentType as CommitmentTypeCode
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm as SignatureAlgorithmCode
 from pecete.token.session_check import check_session, write_signed_bytes
 from server.documents import Document
@@ -195,9 +201,16 @@ def test_what_is_as_it_should_be_is_signed(session: SignatureSession, tmp_path: 
     assert (tmp_path / "shown.pdf").read_bytes() == SAMPLE.read_bytes() + session.section
 
 
-def attributes(digest: bytes, signer: ExternalSigner = ANA) -> bytes:
+def attributes(digest: bytes, signer: ExternalSigner = ANA, *further: bytes) -> bytes:
     constants = cms.cms_constants(signer.certificate, signer.chain, signer.algorithm)
-    return cms.signed_attributes(constants, digest)
+    return cms.signed_attributes(constants, digest, further)
+
+
+def test_the_commitment_that_is_shown_is_signed(session: SignatureSession) -> None:
+    approval = CommitmentType.PROOF_OF_APPROVAL
+    session.preview.commitment = COMMITMENT_TYPE_PROOF_OF_APPROVAL
+    session.signed_attributes = attributes(session.document_digest, ANA, approval.attribute)
+    check_session(session, SAMPLE, ANA.certificate)
 
 
 def other_section(session: SignatureSession) -> None:
@@ -251,6 +264,24 @@ def one_attribute_more(session: SignatureSession) -> None:
     session.signed_attributes = b"\x31\x81" + bytes((len(content),)) + content
 
 
+def commitment_that_is_not_shown(session: SignatureSession) -> None:
+    commitment = CommitmentType.PROOF_OF_APPROVAL.attribute
+    session.signed_attributes = attributes(session.document_digest, ANA, commitment)
+
+
+def other_commitment_than_shown(session: SignatureSession) -> None:
+    commitment_that_is_not_shown(session)
+    session.preview.commitment = COMMITMENT_TYPE_PROOF_OF_RECEIPT
+
+
+def commitment_only_shown(session: SignatureSession) -> None:
+    session.preview.commitment = COMMITMENT_TYPE_PROOF_OF_RECEIPT
+
+
+def unknown_commitment(session: SignatureSession) -> None:
+    session.preview.commitment = CommitmentTypeCode.ValueType(77)
+
+
 def unknown_algorithm(session: SignatureSession) -> None:
     session.algorithm = SignatureAlgorithmCode.ValueType(99)
 
@@ -281,6 +312,10 @@ def another_document(session: SignatureSession) -> None:
         (other_certificate_named, "SIGNING_CERTIFICATE_WRONG"),
         (other_algorithm, "SIGNED_ATTRIBUTES_WRONG"),
         (one_attribute_more, "SIGNED_ATTRIBUTES_WRONG"),
+        (commitment_that_is_not_shown, "SIGNED_ATTRIBUTES_WRONG"),
+        (other_commitment_than_shown, "SIGNED_ATTRIBUTES_WRONG"),
+        (commitment_only_shown, "SIGNED_ATTRIBUTES_WRONG"),
+        (unknown_commitment, "SIGNED_ATTRIBUTES_WRONG"),
         (unknown_algorithm, "SIGNED_ATTRIBUTES_WRONG"),
         (octets_behind, "SIGNED_ATTRIBUTES_WRONG"),
         (no_attributes, "SIGNED_ATTRIBUTES_WRONG"),

@@ -1,16 +1,18 @@
 """Persons and procedures, on a database in memory."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, update
 
 from pecete.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from signer.pades.options import Certification, Lock
 from workflow.journal import Act
 from workflow.organisation import Person, create_person, get_person
-from workflow.procedure import Procedure, ProcedureStep, create_procedure, get_procedure
-from workflow.tables import METADATA, journalled_rows
+from workflow.procedure import Procedure, ProcedureStep, create_procedure, get_procedure, usual_certification
+from workflow.tables import METADATA, journalled_rows, procedures
 
 ACT = Act("principals/clerk", "", 1_790_000_000_000_000)
 STEPS = (ProcedureStep("mayor", "Primar"), ProcedureStep("secretary-general", "Secretar general"))
@@ -204,3 +206,49 @@ def test_what_is_not_there(connection: Connection) -> None:
     with pytest.raises(NotFoundError) as caught:
         get_procedure(connection, "procedures/none", "procedure")
     assert (caught.value.reason, caught.value.field) == ("PROCEDURE_NOT_FOUND", "procedure")
+
+
+def test_the_first_of_several_certifies_and_each_locks_where_nothing_is_said() -> None:
+    assert usual_certification(0, 2) is Certification.FORM_FILLING
+    assert usual_certification(1, 2) is usual_certification(0, 1) is None
+    assert ProcedureStep("mayor", "Primar").lock is Lock.FIELDS
+
+
+def test_what_steps_certify_and_lock_is_kept(connection: Connection, journal: RecordingJournal) -> None:
+    steps = (
+        ProcedureStep("clerk", "Referent", Certification.ANNOTATIONS, None),
+        ProcedureStep("mayor", "Primar", None, Lock.DOCUMENT),
+    )
+    made = make(connection, journal, steps=steps)
+    assert get_procedure(connection, made.name).steps == steps
+
+
+def test_steps_of_older_procedures_are_as_usual(connection: Connection, journal: RecordingJournal) -> None:
+    made = make(connection, journal)
+    kept = json.dumps([[step.post, step.capacity] for step in STEPS])
+    connection.execute(update(procedures).values(steps=kept))
+    first, second = get_procedure(connection, made.name).steps
+    assert (first.certification, first.lock) == (Certification.FORM_FILLING, Lock.FIELDS)
+    assert (second.certification, second.lock) == (None, Lock.FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason", "field"),
+    [
+        ([(None, None), (Certification.FORM_FILLING, None)], "CERTIFICATION_INVALID", "[1].certification"),
+        ([(Certification.NO_CHANGES, None), (None, None)], "CERTIFICATION_INVALID", "[0].certification"),
+        ([(None, Lock.DOCUMENT), (None, None)], "SIGNATURE_LOCK_INVALID", "[0].lock"),
+        ([(Certification.FORM_FILLING, Lock.DOCUMENT)], "SIGNATURE_LOCK_INVALID", "[0].lock"),
+    ],
+)
+def test_steps_that_would_stop_the_later_ones_are_refused(
+    connection: Connection,
+    journal: RecordingJournal,
+    steps: list[tuple[Certification | None, Lock | None]],
+    reason: str,
+    field: str,
+) -> None:
+    wanted = tuple(ProcedureStep(f"post-{at}", "Primar", *each) for at, each in enumerate(steps))
+    with pytest.raises(InvalidArgumentError) as caught:
+        make(connection, journal, steps=wanted)
+    assert (caught.value.reason, caught.value.field) == (reason, f"procedure.steps{field}")
