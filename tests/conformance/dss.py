@@ -1,0 +1,51 @@
+"""The EU's DSS, asked through the judge beside the repository; one virtual machine judges many files."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.documents import CORPUS
+
+JUDGE = CORPUS.parent / "judge" / "judge"
+
+
+def absence() -> str:
+    """Say why DSS cannot be asked on this machine; empty where it can."""
+    if not JUDGE.exists():
+        return "the judge is not beside the repository"
+    return "" if shutil.which("java") else "no java on this machine"
+
+
+def version() -> str:
+    """Give the version of DSS that the judge is built on."""
+    (found,) = re.findall(r"<dss.version>(.*)</dss.version>", JUDGE.with_name("pom.xml").read_text())
+    return str(found)
+
+
+def judge(
+    files: Iterable[tuple[Path, Path | None]], *, root: Path, crls: Sequence[Path], time: datetime
+) -> Mapping[Path, Mapping[str, Any]]:
+    """Give what DSS says of each file, which comes with the content that a detached signature is over.
+
+    root: the trust anchor, PEM. crls: what is known beside the files, DER. time: as of when is judged, aware.
+    """
+    lines = (
+        json.dumps({"file": str(file), "detached": [str(content)] if content else []})
+        for file, content in files
+    )
+    lists = (part for crl in crls for part in ("--crl", crl))
+    answer = subprocess.run(
+        [JUDGE, "validate", "--batch", "--trust", root, *lists, "--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"],
+        input="".join(line + "\n" for line in lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    said = (json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{"))
+    return {Path(each["file"]): each for each in said}
