@@ -1,25 +1,42 @@
 """One signature of every form, key and level, for judges; and of every form one that no judge may pass."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from signer.cades import signing as cades
-from signer.cades.archive_timestamp import finish_archive_timestamp, prepare_archive_timestamp
-from signer.cades.augmentation import add_material
+from signer.asic.archiving import finish_archiving, prepare_archiving
+from signer.asic.signing import DataFile
+from signer.asic.writing import measure
+from signer.cades.signing import SignatureOptions, sign_content
+from signer.forms import AsicE, Detached, Enveloping, Form, NewAsicS
 from signer.keys import SigningKey
 from signer.pades import signing as pades
 from signer.pades.augmentation import append_material, finish_timestamp, prepare_timestamp
+from signer.pieces import Piece, octets
+from signer.signature_files import SignatureFile
 from tests.conformance.documents import sample
 from tests.conformance.signing_city_hall import ARCHIVED, SIGNED, CityHall
 
+PADES, DETACHED, ASIC_S, ASIC_E = "PAdES", "CAdES-detached", "ASiC-S", "ASiC-E"
 LEVELS = ("B-B", "B-T", "B-LT", "B-LTA")
 TAMPERED = ("ECDSA P-256", "B-T")
 """Key and level of the files of which there is also one with another octet in what is signed."""
 
 CONTENT = "Dispoziția nr. 12 a primarului comunei Lunca Teilor\n".encode() * 40
-DETACHED = cades.octets_content(CONTENT)
+ANNEX = b"Anexa la dispozitia nr. 12\n"
+FORMS: Mapping[str, Callable[[Path], Form]] = {
+    DETACHED: Detached,
+    "CAdES-enveloping": lambda content: Enveloping(content, hashlib.sha256(CONTENT).digest()),
+    ASIC_S: lambda content: NewAsicS(_data_file(content)),
+    ASIC_E: lambda content: AsicE.of_files((_data_file(content), _data_file(content.with_name("annex")))),
+}
+"""What a signature of the file at a path is put into; PAdES is a way of its own."""
+
+SIGNED_MEMBERS = {ASIC_S: ("content.txt", CONTENT), ASIC_E: ("META-INF/ASiCManifest001.xml", b"text/plain")}
+"""Of a container the member that its signature is over, and something that is in there."""
 
 
 @dataclass(frozen=True)
@@ -37,84 +54,98 @@ class SignedFile:
     is_tampered: bool = False
 
 
-def pades_levels(hall: CityHall, key: SigningKey, folder: Path) -> Iterator[bytes]:
-    """A PDF at each level."""
-    path = folder / "growing"
-    path.write_bytes(sample())
-    section = pades.sign_section(path, key, pades.SignatureOptions(SIGNED))
-    yield sample() + pades.finish(section, None)
-    token = hall.stamp(hashlib.sha256(pades.signature_value(section)).digest(), SIGNED)
-    yield (stamped := sample() + pades.finish(section, token))
-    path.write_bytes(stamped)
-    yield (kept := stamped + append_material(path, hall.material))
-    path.write_bytes(kept)
-    timestamp = prepare_timestamp(path, reserve=8192)
-    yield kept + finish_timestamp(timestamp, hall.stamp(timestamp.digest, ARCHIVED))
-
-
-def detached_levels(hall: CityHall, key: SigningKey, folder: Path) -> Iterator[bytes]:
-    """A CAdES signature beside its content at each level."""
-    signature = cades.sign_content(DETACHED, key, cades.SignatureOptions(SIGNED))
-    yield cades.finish(signature, None)
-    yield (stamped := cades.finish(signature, value_token(hall, signature)))
-    yield from long_term_levels(hall, stamped, DETACHED)
-
-
-def enveloping_levels(hall: CityHall, key: SigningKey, folder: Path) -> Iterator[bytes]:
-    """A CAdES signature around its content at each level."""
-    signature = cades.sign_content(DETACHED, key, cades.SignatureOptions(SIGNED))
-    for token in (None, value_token(hall, signature)):
-        around = cades.enclose(signature, token, len(CONTENT))
-        yield (enclosed := around.head + CONTENT + around.tail)
-    yield from long_term_levels(hall, enclosed, None)
-
-
-def value_token(hall: CityHall, signature: cades.CompletedSignature) -> bytes:
-    return hall.stamp(hashlib.sha256(signature.signature).digest(), SIGNED)
-
-
-def long_term_levels(hall: CityHall, stamped: bytes, content: cades.ContentDigest | None) -> Iterator[bytes]:
-    yield (kept := add_material(stamped, hall.material))
-    prepared = prepare_archive_timestamp(kept, 0, content)
-    yield finish_archive_timestamp(kept, prepared, hall.stamp(prepared.imprint, ARCHIVED))
-
-
-FORMS: Mapping[str, Callable[[CityHall, SigningKey, Path], Iterator[bytes]]] = {
-    "PAdES": pades_levels,
-    "CAdES detached": detached_levels,
-    "CAdES enveloping": enveloping_levels,
-}
-
-
-DETACHED_FORMS = {"CAdES detached"}
-
-
 def make_files(hall: CityHall, folder: Path) -> list[SignedFile]:
     """Sign with every key in every form, raise each signature from level to level, and tamper with some."""
     content = folder / "content"
     content.write_bytes(CONTENT)
+    content.with_name("annex").write_bytes(ANNEX)
     files: list[SignedFile] = []
     with hall.keys() as keys:
         for name, key in keys:
-            for form, levels in FORMS.items():
-                apart = content if form in DETACHED_FORMS else None
-                for level, octets in zip(LEVELS, levels(hall, key, folder), strict=True):
-                    path = folder / f"{len(files)}.signed"
-                    path.write_bytes(octets)
-                    files.append(SignedFile(form, name, level, path, apart))
-    return files + [tampered(file) for file in files if (file.key, file.level) == TAMPERED]
+            for form, level, made in _signed(hall, key, content):
+                path = folder / f"{len(files)}.signed"
+                path.write_bytes(made)
+                files.append(SignedFile(form, name, level, path, content if form == DETACHED else None))
+    return files + [_tampered(file) for file in files if (file.key, file.level) == TAMPERED]
 
 
-def tampered(file: SignedFile) -> SignedFile:
+def _signed(hall: CityHall, key: SigningKey, content: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Form, level and octets of all that one key signs."""
+    growing = content.with_name("growing")
+    for level, made in zip(LEVELS, _pdf_levels(hall, key, growing), strict=True):
+        yield PADES, level, made
+    for form, made_of in FORMS.items():
+        file = SignatureFile(growing, content if form == DETACHED else None)
+        for level, pieces in zip(LEVELS, _cades_levels(hall, key, made_of(content), file), strict=True):
+            made = b"".join(octets(pieces))
+            growing.write_bytes(made)
+            yield form, level, made
+
+
+def _pdf_levels(hall: CityHall, key: SigningKey, growing: Path) -> Iterator[bytes]:
+    made = sample()
+    growing.write_bytes(made)
+    section = pades.sign_section(growing, key, pades.SignatureOptions(SIGNED))
+    yield made + pades.finish(section, None)
+    token = hall.stamp(hashlib.sha256(pades.signature_value(section)).digest(), SIGNED)
+    yield (made := made + pades.finish(section, token))
+    growing.write_bytes(made)
+    yield (made := made + append_material(growing, hall.material))
+    growing.write_bytes(made)
+    timestamp = prepare_timestamp(growing, reserve=8192)
+    yield made + finish_timestamp(timestamp, hall.stamp(timestamp.digest, ARCHIVED))
+
+
+def _cades_levels(
+    hall: CityHall, key: SigningKey, form: Form, file: SignatureFile
+) -> Iterator[tuple[Piece, ...]]:
+    """Each level in turn; `file` is where the one before has been written."""
+    signature = sign_content(form.digest, key, SignatureOptions(SIGNED))
+    yield form.pieces(signature, None, SIGNED)
+    token = hall.stamp(hashlib.sha256(signature.signature).digest(), SIGNED)
+    yield form.pieces(signature, token, SIGNED)
+    (signer,) = file.signers(())
+    yield file.with_material([signer.name], hall.material, ARCHIVED)
+    if isinstance(form, AsicE):
+        archive = prepare_archiving(file.path)
+        yield finish_archiving(file.path, archive, hall.stamp(archive.imprint, ARCHIVED), ARCHIVED)
+    else:
+        prepared = file.prepare_archive_time_stamp(signer)
+        token = hall.stamp(prepared.imprint, ARCHIVED)
+        yield file.with_archive_time_stamp(signer, prepared, token, ARCHIVED)
+
+
+def _data_file(path: Path) -> DataFile:
+    return DataFile(f"{path.name}.txt", "text/plain", measure(path))
+
+
+def _tampered(file: SignedFile) -> SignedFile:
     """A copy of the file with another octet in what is signed."""
-    octets = (file.content or file.path).read_bytes()
-    at = max(octets.find(CONTENT), 0) + len("%PDF-1.6\n%")
-    changed = octets[:at] + bytes([octets[at] ^ 1]) + octets[at + 1 :]
-    path = file.path.with_name(f"{file.path.stem}-changed.signed")
-    if file.content is None:
-        path.write_bytes(changed)
-        return replace(file, path=path, is_tampered=True)
-    path.write_bytes(file.path.read_bytes())
-    content = path.with_name("changed-content")
-    content.write_bytes(changed)
-    return replace(file, path=path, content=content, is_tampered=True)
+    made = file.path.read_bytes()
+    path = file.path.with_suffix(".tampered")
+    if file.content is not None:
+        content = file.content.with_suffix(".tampered")
+        content.write_bytes(_changed(CONTENT, CONTENT))
+        path.write_bytes(made)
+        return replace(file, path=path, content=content, is_tampered=True)
+    if file.form == PADES:
+        path.write_bytes(_changed(made, b"\n%\xc3\xa4"))
+    elif file.form in SIGNED_MEMBERS:
+        path.write_bytes(_with_changed_member(made, *SIGNED_MEMBERS[file.form]))
+    else:
+        path.write_bytes(_changed(made, CONTENT))
+    return replace(file, path=path, is_tampered=True)
+
+
+def _with_changed_member(container: bytes, name: str, part: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(container)) as before, zipfile.ZipFile(made, "w") as after:
+        for member in before.namelist():
+            content = before.read(member)
+            after.writestr(member, _changed(content, part) if member == name else content)
+    return made.getvalue()
+
+
+def _changed(whole: bytes, part: bytes) -> bytes:
+    at = whole.index(part) + 3
+    return whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]

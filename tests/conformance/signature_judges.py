@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -22,7 +23,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, StandardCMSSignat
 from pyhanko_certvalidator import ValidationContext
 
 from tests.conformance import dss
-from tests.conformance.signature_files import SignedFile
+from tests.conformance.signature_files import PADES, SIGNED_MEMBERS, SignedFile
 from tests.conformance.signing_city_hall import JUDGED, CityHall
 
 STAMPS = {"B-B": 0, "B-T": 1, "B-LT": 1, "B-LTA": 2}
@@ -60,7 +61,8 @@ def ask_dss(hall: CityHall, files: Sequence[SignedFile]) -> Verdicts:
 def _dss_verdict(said: Mapping[str, Any], file: SignedFile) -> Verdict:
     (signature,) = said["signatures"]
     level, indication = signature["format"], signature["indication"]
-    wanted = f"{file.form.partition(' ')[0]}-BASELINE-{file.level.partition('-')[2]}"
+    standard = "PAdES" if file.form == PADES else "CAdES"
+    wanted = f"{standard}-BASELINE-{file.level.removeprefix('B-')}"
     stamps = [stamp["indication"] for stamp in said["timestamps"]]
     passed = (level, indication, stamps) == (wanted, "TOTAL_PASSED", ["PASSED"] * STAMPS[file.level])
     because = signature["subIndication"]
@@ -70,7 +72,7 @@ def _dss_verdict(said: Mapping[str, Any], file: SignedFile) -> Verdict:
 def ask_pdfsig(hall: CityHall, files: Sequence[SignedFile]) -> Verdicts:
     """What is said of the signature, which comes before document time-stamps; certificates are not judged."""
     for file in files:
-        if file.form == "PAdES":
+        if file.form == PADES:
             answer = _run("pdfsig", "-nocert", file.path)
             words = re.findall(r"- Signature Validation: (.*?)\.?$", answer.stdout, re.MULTILINE)[0]
             yield file, Verdict(words == "Signature is Valid", words)
@@ -108,7 +110,7 @@ def ask_pyhanko(hall: CityHall, files: Sequence[SignedFile]) -> Verdicts:
 
 
 async def _pyhanko_status(file: SignedFile, context: ValidationContext) -> StandardCMSSignatureStatus:
-    if file.form == "PAdES":
+    if file.form == PADES:
         found = PdfFileReader(io.BytesIO(file.path.read_bytes())).embedded_regular_signatures
         return await async_validate_pdf_signature(found[0], context, context)
     cms, content = cms_and_content(file)
@@ -132,13 +134,17 @@ def _pyhanko_words(status: StandardCMSSignatureStatus) -> str:
 
 def cms_and_content(file: SignedFile) -> tuple[bytes, bytes | None]:
     """The CMS signature of a file, zeros may follow, and the content where that is not inside of it."""
-    octets = file.path.read_bytes()
-    if file.form != "PAdES":
-        return octets, file.content.read_bytes() if file.content else None
-    with pikepdf.open(file.path) as pdf:
-        value = pdf.Root.AcroForm.Fields[0].V
-        _, start, end, rest = (int(number) for number in value.ByteRange)
-        return bytes(value.Contents), octets[:start] + octets[end : end + rest]
+    whole = file.path.read_bytes()
+    if file.form == PADES:
+        with pikepdf.open(file.path) as pdf:
+            value = pdf.Root.AcroForm.Fields[0].V
+            _, start, end, rest = (int(number) for number in value.ByteRange)
+            return bytes(value.Contents), whole[:start] + whole[end : end + rest]
+    if file.form in SIGNED_MEMBERS:
+        with zipfile.ZipFile(file.path) as container:
+            (cms,) = (name for name in container.namelist() if name.endswith(".p7s"))
+            return container.read(cms), container.read(SIGNED_MEMBERS[file.form][0])
+    return whole, file.content.read_bytes() if file.content else None
 
 
 def _missing(program: str) -> Callable[[], str]:

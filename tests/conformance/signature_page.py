@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.conformance.signature_files import FORMS, SignedFile
+from tests.conformance.signature_files import FORMS, PADES, SignedFile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "conformance-signatures.md"
@@ -30,9 +30,9 @@ is right. The column of a program that a machine does not have is left as it is.
 _ASKED = {
     "DSS": "the EU's library, revocation required: the level reached, and the indication of EN 319 102-1",
     "pdfsig": "Poppler's, `-nocert`: whether the octets of a PDF are those that were signed",
-    "openssl cms": "`-verify -cades`: the octets, and the path to the root; no time-stamps",
-    "pyHanko": "revocation required: the octets, paths, time-stamps over signatures (where the content is not"
-    " inside the signature), later revisions of a PDF; no archive time-stamps",
+    "openssl cms": "`-verify -cades`: octets (of an ASiC-E its manifest), path to the root; no time-stamps",
+    "pyHanko": "revocation required: octets (of an ASiC-E its manifest), paths, time-stamps over signatures"
+    " (where the content is not inside the signature), later revisions of a PDF; no archive time-stamps",
 }
 
 
@@ -64,7 +64,7 @@ def render_page(table: Table, versions: Mapping[str, str]) -> str:
     judges = list(_ASKED)
     parts = [_HEAD, f"## {_JUDGES}\n", *_header("Judge", "Version", "What it is asked")]
     parts += [_line(judge, versions.get(judge, NOT_RUN), _ASKED[judge]) for judge in judges]
-    for form in FORMS:
+    for form in (PADES, *FORMS):
         parts += [f"\n## {form}\n", *_header("Key", "Level", *judges)]
         for (of, key, level), said in table.items():
             if of == form:
