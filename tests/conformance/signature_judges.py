@@ -1,4 +1,4 @@
-"""Outside judges of signatures, each with what it says of a file in its own words."""
+"""Outside judges of signatures, and what each says of a file."""
 
 import asyncio
 import io
