@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.conformance.documents import CORPUS
@@ -28,24 +29,30 @@ def version() -> str:
 
 
 def judge(
-    files: Iterable[tuple[Path, Path | None]], *, root: Path, crls: Sequence[Path], time: datetime
+    files: Iterable[tuple[Path, Path | None]], *, anchor: bytes, crls: Sequence[bytes], time: datetime
 ) -> Mapping[Path, Mapping[str, Any]]:
     """Give what DSS says of each file, which comes with the content that a detached signature is over.
 
-    root: the trust anchor, PEM. crls: what is known beside the files, DER. time: as of when is judged, aware.
+    anchor: the trusted certificate, DER. crls: known beside the files, DER. time: as of when is judged.
     """
     lines = (
         json.dumps({"file": str(file), "detached": [str(content)] if content else []})
         for file, content in files
     )
-    lists = (part for crl in crls for part in ("--crl", crl))
-    answer = subprocess.run(
-        [JUDGE, "validate", "--batch", "--trust", root, *lists, "--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"],
-        input="".join(line + "\n" for line in lines),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with TemporaryDirectory() as folder:
+        known = [("--trust", anchor), *(("--crl", crl) for crl in crls)]
+        options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"]
+        for number, (option, der) in enumerate(known):
+            path = Path(folder, str(number))
+            path.write_bytes(der)
+            options += [option, path]
+        answer = subprocess.run(
+            [JUDGE, "validate", "--batch", *options],
+            input="".join(line + "\n" for line in lines),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     said = (json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{"))
     return {Path(each["file"]): each for each in said}

@@ -53,7 +53,7 @@ class Judge:
 def ask_dss(hall: CityHall, files: Sequence[SignedFile]) -> Verdicts:
     """The level that a file reached, with all its time-stamps, and the indication of EN 319 102-1."""
     pairs = [(file.path, file.content) for file in files]
-    said = dict(dss.judge(pairs, root=hall.root, crls=hall.crls, time=JUDGED))
+    said = dss.judge(pairs, anchor=hall.anchor, crls=hall.material.crls, time=JUDGED)
     for file in files:
         yield file, _dss_verdict(said[file.path], file)
 

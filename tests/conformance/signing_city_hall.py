@@ -81,11 +81,11 @@ class CityHall:
             self._tokens.timestamping_certificate.read_bytes() + self._tokens.intermediate.read_bytes()
         )
         self._stamping_key = load_software_key(self._tokens.timestamping_key, certificates)
-        self.root, self.crls = self._tokens.root, self._tokens.revocation_lists
+        self.root = self._tokens.root
         self.anchor = self._tokens.pki.root.public_bytes(Encoding.DER)
         self.material = ValidationMaterial(
             (*self._tokens.pki.chain, self._stamping_key.certificate),
-            tuple(path.read_bytes() for path in self.crls),
+            tuple(path.read_bytes() for path in self._tokens.revocation_lists),
         )
 
     @contextmanager

@@ -1,8 +1,6 @@
 """What others say of our containers, and of theirs once we raised them: the EU's DSS, openssl, zip."""
 
-import json
 import shutil
-import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,8 +17,9 @@ from signer.cades.signing import sign_content
 from signer.forms import AsicE, Countersigner, FurtherAsicS
 from signer.signature_files import SignatureFile
 from signer.validation import validate
+from tests.conformance import dss
 from tests.conformance.documents import CORPUS, run
-from tests.conformance.test_cades_judges import JUDGE, pem
+from tests.conformance.test_cades_judges import pem
 from tests.unit.asic_containers import (
     FILES,
     archived,
@@ -41,27 +40,12 @@ Judged = tuple[list[tuple[str, str]], list[str], list[str]]
 """Of each signature its level and indication, of each time-stamp its indication, and all complaints."""
 
 
-def dss(folder: Path, files: list[Path], time: datetime) -> dict[str, Judged]:
-    if not JUDGE.exists():
-        pytest.skip("the judge is not beside the repository")
-    if shutil.which("java") is None:
-        pytest.skip("no java on this machine")
-    lists: list[str | Path] = []
-    for number, each in enumerate(LISTS):
-        (folder / f"{number}.crl").write_bytes(each)
-        lists += ["--crl", folder / f"{number}.crl"]
-    command = [JUDGE, "validate", "--batch", "--trust", pem(folder / "root.pem"), *lists]
-    answer = subprocess.run(
-        [*command, "--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"],
-        input="".join(f"{file}\n" for file in files),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    said = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+def judge(files: list[Path], time: datetime) -> dict[str, Judged]:
+    if absence := dss.absence():
+        pytest.skip(absence)
+    said = dss.judge([(file, None) for file in files], anchor=ROOT.der, crls=LISTS, time=time)
     return {
-        Path(each["file"]).name: (
+        path.name: (
             [(one["format"], one["indication"]) for one in each["signatures"]],
             [one["indication"] for one in each["timestamps"]],
             [
@@ -71,7 +55,7 @@ def dss(folder: Path, files: list[Path], time: datetime) -> dict[str, Judged]:
                 if not str(text).startswith("BBB_XCV_")
             ],
         )
-        for each in said
+        for path, each in said.items()
     }
 
 
@@ -112,7 +96,7 @@ def made(folder: Path) -> dict[str, tuple[str, int, int]]:
 
 def test_dss_passes_each_container_key_and_level(tmp_path: Path) -> None:
     table = made(tmp_path)
-    judged = dss(tmp_path, [tmp_path / name for name in table], LATER + 2 * DAY)
+    judged = judge([tmp_path / name for name in table], LATER + 2 * DAY)
     for name, (level, count, stamps) in table.items():
         signatures, stamped, complaints = judged[name]
         assert signatures == [(f"CAdES-BASELINE-{level}", "TOTAL_PASSED")] * count, (name, complaints)
@@ -131,7 +115,7 @@ def test_dss_passes_a_countersigned_container_and_fails_a_changed_one(tmp_path: 
             for name, content in members(path).items():
                 container.writestr(name, content.replace(b"nr. 7", b"nr. 8"))
     files = [tmp_path / f"{kind}.asic{letter}" for letter in "es" for kind in ("countersigned", "changed")]
-    judged = dss(tmp_path, files, LATER + DAY)
+    judged = judge(files, LATER + DAY)
     for letter in "es":
         passed, failed = judged[f"countersigned.asic{letter}"], judged[f"changed.asic{letter}"]
         assert set(passed[0]) == {("CAdES-BASELINE-T", "TOTAL_PASSED")}
@@ -140,8 +124,8 @@ def test_dss_passes_a_countersigned_container_and_fails_a_changed_one(tmp_path: 
 
 
 def test_dss_passes_containers_of_its_own_that_we_signed_and_raised(tmp_path: Path) -> None:
-    if not JUDGE.exists() or shutil.which("java") is None:
-        pytest.skip("the judge is not beside the repository, or there is no java")
+    if absence := dss.absence():
+        pytest.skip(absence)
     identity = KEYS["p256"].identity
     (tmp_path / "key.p12").write_bytes(
         serialize_key_and_certificates(
@@ -158,13 +142,13 @@ def test_dss_passes_containers_of_its_own_that_we_signed_and_raised(tmp_path: Pa
     for suffix in ("asice", "asics"):
         target = tmp_path / f"theirs.{suffix}"
         key = ("--p12", tmp_path / "key.p12", "--password", "password")
-        answer = run(JUDGE, "sign", *key, "--format", suffix, "--out", target, tmp_path / "act.txt")
+        answer = run(dss.JUDGE, "sign", *key, "--format", suffix, "--out", target, tmp_path / "act.txt")
         assert answer.returncode == 0, answer.stdout + answer.stderr
         before = members(target)
         lasting.append(_raised(target, now))
         after = members(lasting[-1])
         assert {name for name in before if before[name] != after[name]} <= set(signature_names(target))
-    judged = dss(tmp_path, lasting, now + DAY)
+    judged = judge(lasting, now + DAY)
     assert [judged[path.name][0] for path in lasting] == [[("CAdES-BASELINE-LTA", "TOTAL_PASSED")] * 2] * 2
 
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import hashlib
-import json
-import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +20,7 @@ from signer.cades.countersigning import add_countersignature, countersigned_cont
 from signer.cades.joining import add_signature, joint_content
 from signer.cades.signing import ContentDigest, SignerLocation, sign_content
 from signer.cades.structure import SignedDataParts, take_apart
+from tests.conformance import dss
 from tests.conformance.documents import CORPUS, run
 from tests.unit.cades_signatures import (
     CONTENT,
@@ -44,7 +42,6 @@ from tests.unit.validation_documents import ROOT, SIGNED, SUB, crl
 
 pytestmark = pytest.mark.conformance
 
-JUDGE = CORPUS.parent / "judge" / "judge"
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TWO_SIGNERS = ("parallel-LTA", "countersigned-T")
 STATED = replace(
@@ -160,41 +157,26 @@ def raise_foreign(cms: bytes, time: datetime, detached: ContentDigest | None) ->
     return cms
 
 
-def dss(
+def judge(
     folder: Path, files: dict[str, tuple[bytes, bool]], time: datetime, crls: tuple[bytes, ...]
 ) -> dict[str, Judged]:
     """What DSS says of files: octets, and whether CONTENT is to be given with them."""
-    if not JUDGE.exists():
-        pytest.skip("the judge is not beside the repository")
-    if shutil.which("java") is None:
-        pytest.skip("no java on this machine")
-    (folder / "content").write_bytes(CONTENT)
-    lines = []
+    if absence := dss.absence():
+        pytest.skip(absence)
+    content = folder / "content"
+    content.write_bytes(CONTENT)
+    pairs: list[tuple[Path, Path | None]] = []
     for name, (octets, detached) in files.items():
         (folder / name).write_bytes(octets)
-        content = [str(folder / "content")] if detached else []
-        lines.append(json.dumps({"file": str(folder / name), "detached": content}))
-    lists: list[str | Path] = []
-    for number, each in enumerate(crls):
-        (folder / f"{number}.crl").write_bytes(each)
-        lists += ["--crl", folder / f"{number}.crl"]
-    command = [JUDGE, "validate", "--batch", "--trust", pem(folder / "root.pem"), *lists]
-    answer = subprocess.run(
-        [*command, "--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"],
-        input="".join(line + "\n" for line in lines),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    said = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+        pairs.append((folder / name, content if detached else None))
+    said = dss.judge(pairs, anchor=ROOT.der, crls=crls, time=time)
     return {
-        Path(each["file"]).name: Judged(
+        path.name: Judged(
             [(one["format"], one["indication"]) for one in each["signatures"]],
             [one["indication"] for one in each["timestamps"]],
             [text for one in each["timestamps"] for text in (*one["errors"], *one["warnings"])],
         )
-        for each in said
+        for path, each in said.items()
     }
 
 
@@ -232,7 +214,7 @@ def damaged() -> dict[str, tuple[bytes, bool]]:
 
 def test_dss_passes_each_key_form_and_level_and_notices_damage(tmp_path: Path) -> None:
     files = ours()
-    table = dss(tmp_path, files | damaged(), LATER + DAY, LISTS)
+    table = judge(tmp_path, files | damaged(), LATER + DAY, LISTS)
     for name in files:
         level, judged = name.rpartition("-")[2], table[name]
         expected = 2 if name in TWO_SIGNERS else 1
@@ -250,7 +232,7 @@ def test_dss_passes_signatures_of_openssl_that_we_raised(tmp_path: Path) -> None
         "openssl-detached": (raise_foreign(by_openssl(tmp_path), now, DETACHED), True),
         "openssl-BER": (raise_foreign(by_openssl(tmp_path, "-nodetach", "-stream"), now, None), False),
     }
-    table = dss(tmp_path, files, now + DAY, ())
+    table = judge(tmp_path, files, now + DAY, ())
     passed = Judged([("CAdES-BASELINE-LTA", "TOTAL_PASSED")] * 2, ["PASSED"] * 4, [])
     assert table == dict.fromkeys(files, passed)
 
