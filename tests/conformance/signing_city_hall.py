@@ -114,7 +114,7 @@ class CityHall:
     def _key(self, workers: ProcessPoolExecutor, label: str, scheme: RsaScheme | None) -> WorkerKey:
         configuration = replace(self._tokens.token_configuration(label, with_pin=True), rsa_scheme=scheme)
         workers.submit(_open_token, configuration).result()
-        (info,) = workers.submit(worker.list_signing_keys).result()
+        (info,) = workers.submit(worker.look).result().keys
         return WorkerKey(workers, info)
 
 

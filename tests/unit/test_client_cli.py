@@ -158,7 +158,7 @@ def test_sign_uploads_signs_and_downloads(client: Recorder, run: Run, act: Path)
     _, arguments, options = client.calls[2]
     assert arguments == (Document(name="documents/1", **_facts(b"%PDF")), KEYS[0].name)
     assert (options["level"], options["visible"].capacity, options["visible"].page) == ("B-B", "Primar", 2)
-    assert options["pin"] == ""
+    assert "pin" not in options
     assert act.with_name("act-signed.pdf").read_bytes() == SIGNED
 
 
@@ -178,7 +178,10 @@ def test_augment_uploads_raises_and_downloads(client: Recorder, run: Run, act: P
     result = run("augment", act, "--level", "B-LT", "--field", "Primar")
     assert result.exit_code == 0, result.output
     assert [method for method, *_ in client.calls] == ["upload", "augment", "download"]
-    assert client.calls[1][1:] == (("documents/1",), {"level": "B-LT", "field_name": "Primar"})
+    assert client.calls[1][1:] == (
+        ("documents/1",),
+        {"level": "B-LT", "field_name": "Primar", "detached": None},
+    )
     assert act.with_name("act-B-LT.pdf").read_bytes() == SIGNED
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,9 @@ async def test_a_cancelled_verdict_keeps_its_worker_until_it_is_done(monkeypatch
     entered, leave = threading.Event(), threading.Event()
     used: list[ValidationWorker] = []
 
-    def validate(worker: ValidationWorker, document: Path, policy: ValidationPolicy) -> ValidationReport:
+    def validate(
+        worker: ValidationWorker, document: Path, policy: ValidationPolicy, *, detached: Sequence[Path]
+    ) -> ValidationReport:
         used.append(worker)
         if document.name == "slow":
             entered.set()
