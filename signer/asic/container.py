@@ -113,6 +113,8 @@ class Container:
         inflater = zlib.decompressobj(-15)
         try:
             for raw in self._raw(member):
+                if inflater.eof:
+                    raise damaged(f"octets follow the content of {member.name}")
                 waiting = raw
                 while waiting and not inflater.eof:
                     yield inflater.decompress(waiting, _CHUNK)
