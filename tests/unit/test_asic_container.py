@@ -1,8 +1,10 @@
 """Reading containers: what could be read in two ways, or costs too much, is refused with its reason."""
 
 import io
+import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -146,6 +148,17 @@ def with_second_name() -> bytes:
     return zipped(stored(info))
 
 
+def with_octets_behind_the_content() -> bytes:
+    """A compressed member with more data than its content needs, which no reader shows."""
+    content = os.urandom(1000)
+    squeezer = zlib.compressobj(wbits=-15)
+    squeezed = squeezer.compress(content) + squeezer.flush()
+    made = zipped(stored("a.txt", squeezed + os.urandom(600_000)))
+    for offset, value in ((2, b"\x08\0"), (8, struct.pack("<L", zlib.crc32(content)))):
+        made = both(made, b"a.txt", offset, value)
+    return both(made, b"a.txt", 16, struct.pack("<L", len(content)))
+
+
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "nothing": (lambda: b"", "DOCUMENT_NOT_ASIC"),
     "a text": (
@@ -182,6 +195,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: zipped(*(stored(str(number), b"") for number in range(1000))),
         "CONTAINER_TOO_LARGE",
     ),
+    "octets behind the content": (with_octets_behind_the_content, "CONTAINER_DAMAGED"),
     "a folder with content": (lambda: zipped(stored("a/", b"x")), "CONTAINER_AMBIGUOUS"),
     "octets before": (lambda: b"MZ" + WHOLE, "DOCUMENT_NOT_ASIC"),
     "octets between": (lambda: gap(WHOLE), "CONTAINER_AMBIGUOUS"),
