@@ -17,6 +17,8 @@ from pecete.archive.v1 import archive_pb2, archive_pb2_grpc
 from pecete.documents.v1 import documents_pb2, documents_pb2_grpc
 from pecete.errors import InvalidArgumentError
 from pecete.signing.v1 import (
+    signature_batches_pb2,
+    signature_batches_pb2_grpc,
     signature_sessions_pb2,
     signature_sessions_pb2_grpc,
     signing_pb2,
@@ -29,6 +31,7 @@ from server import document_work
 from server.archive_service import ArchiveService
 from server.augmenting import DocumentAugmenter
 from server.authorities import open_authority, open_time_stamper
+from server.batch_signing import BatchSigner
 from server.cades_signing import CadesSigner
 from server.config import Configuration
 from server.database import Database
@@ -37,11 +40,13 @@ from server.documents_service import DocumentService
 from server.health import Health
 from server.idempotency import RequestLocks
 from server.judging import Judge
+from server.made_signatures import SignatureRaiser
 from server.material_collecting import ConfiguredLists, RevocationSource
 from server.metrics import Metrics
 from server.migrations import require_newest
 from server.revocation_check import KnownRevocations
 from server.revocation_fetching import RevocationFetcher
+from server.signature_batch_service import SignatureBatchService
 from server.signature_session_service import SignatureSessionService
 from server.signing import DocumentSigner
 from server.signing_service import SigningService
@@ -79,9 +84,8 @@ class House:
     def services(self) -> Iterator[tuple[Callable[[Any, Any], None], object, ServiceDescriptor]]:
         """Give for each service: what adds it to a server, its servicer, and its descriptor."""
         locks = RequestLocks()
-        signer = DocumentSigner(
-            self.keeper, self.tokens, Stamping(self.time_stamper), self.augmenter, self.clock
-        )
+        raiser = SignatureRaiser(self.keeper, self.database, self.augmenter, self.clock)
+        signer = DocumentSigner(self.keeper, self.tokens, Stamping(self.time_stamper), raiser, self.clock)
         yield (
             documents_pb2_grpc.add_DocumentServiceServicer_to_server,
             DocumentService(self.database, self.keeper, locks),
@@ -93,7 +97,7 @@ class House:
                 self.database,
                 self.keeper,
                 signer,
-                self._cades_signer(),
+                self._cades_signer(raiser),
                 self.augmenter,
                 locks,
                 self.clock,
@@ -104,6 +108,11 @@ class House:
             signature_sessions_pb2_grpc.add_SignatureSessionServiceServicer_to_server,
             SignatureSessionService(self.database, self._two_phase_signer(signer), locks),
             signature_sessions_pb2.DESCRIPTOR.services_by_name["SignatureSessionService"],
+        )
+        yield (
+            signature_batches_pb2_grpc.add_SignatureBatchServiceServicer_to_server,
+            SignatureBatchService(self._batch_signer(signer), locks),
+            signature_batches_pb2.DESCRIPTOR.services_by_name["SignatureBatchService"],
         )
         yield (
             validation_pb2_grpc.add_ValidationServiceServicer_to_server,
@@ -142,12 +151,12 @@ class House:
             clock=self.clock,
         )
 
-    def _cades_signer(self) -> CadesSigner:
+    def _cades_signer(self, raiser: SignatureRaiser) -> CadesSigner:
         return CadesSigner(
             keeper=self.keeper,
             tokens=self.tokens,
             stamping=Stamping(self.time_stamper),
-            augmenter=self.augmenter,
+            raiser=raiser,
             workers=self.document_workers,
             clock=self.clock,
         )
@@ -163,6 +172,9 @@ class House:
             revocation=self.revocation,
             clock=self.clock,
         )
+
+    def _batch_signer(self, signer: DocumentSigner) -> BatchSigner:
+        return BatchSigner(self.database, self.journal, self.keeper, signer, self.clock)
 
     def _workflow_service(self, signer: DocumentSigner, locks: RequestLocks) -> WorkflowService:
         return WorkflowService(

@@ -105,7 +105,7 @@ def _prove(found: Survey, level: str) -> None:
         if _ORDER.index(signature.reached) < wanted:
             raise FailedPreconditionError(
                 "LEVEL_NOT_REACHED",
-                f"The signature would be at level {signature.reached} only; nothing was registered.",
+                f"The signature would be at level {signature.reached} only.",
                 field="level",
                 metadata={"signature": signature.verdict.field, "reached": signature.reached},
             )

@@ -53,6 +53,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "/pecete.signing.v1.SignatureSessionService/PrepareSignature": _WORKS,
     "/pecete.signing.v1.SignatureSessionService/GetSignatureSession": _WORKS,
     "/pecete.signing.v1.SignatureSessionService/CompleteSignature": _WORKS,
+    "/pecete.signing.v1.SignatureBatchService/SignBatch": _WORKS,
     "/pecete.signing.v1.SigningService/AugmentSignature": _KEEPS,
     "/pecete.validation.v1.ValidationService/ValidateDocument": _READS,
     "/pecete.timestamping.v1.TimestampingService/CreateTimestamp": _KEEPS,

@@ -6,19 +6,19 @@ the token signs it, and the new document is written as pieces, most of which are
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from pecete.errors import InvalidArgumentError, ResourceExhaustedError
-from server.augmenting import DocumentAugmenter
+from pecete.errors import InvalidArgumentError, PeceteError, ResourceExhaustedError
 from server.cades_work import FormPlan, StoredFile, plan_form
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
+from server.idempotency import RequestKey
+from server.made_signatures import MadeSignature, SignatureRaiser, SignedDocument
 from server.media_type import file_suffix
-from server.raising import Raised
 from server.signature_formats import SUFFIXES, FormatOrder
-from server.signing import MadeSignature, SignedDocument, SigningOrder
+from server.signing import SigningOrder
 from server.stamping import Stamping
 from server.times import microseconds
 from server.token_registry import RegisteredKey, TokenRegistry
@@ -37,7 +37,7 @@ class CadesSigner:
     keeper: DocumentKeeper
     tokens: TokenRegistry
     stamping: Stamping
-    augmenter: DocumentAugmenter
+    raiser: SignatureRaiser
     workers: WorkerPool
     clock: Callable[[], datetime]
 
@@ -47,16 +47,18 @@ class CadesSigner:
         document: Document,
         order: SigningOrder,
         form: FormatOrder,
-        *,
-        principal: str,
-        request_id: str,
+        request: RequestKey,
     ) -> SignedDocument:
-        """Sign a document with one key that was found for this caller.
+        """Sign a document with one key that was found for this caller, or go on where this request stopped.
 
         Raises what the key, the documents or the time-stamping authority is at fault with; the level that was
-        asked for is never lowered, and nothing is registered.
+        asked for is never lowered. Once the key has signed, what was reached is kept, see `SignatureRaiser`.
         """
         self._require_level(order.level, form)
+        detached = _detached_sha256(document, form)
+        resumed = await self.raiser.resume(request, document.sha256, order.level, detached=detached)
+        if resumed is not None:
+            return resumed
         now = self.clock()
         planned = await self.workers.run(
             plan_form, await self._plan(document, form), key.info.algorithm.digest
@@ -69,30 +71,30 @@ class CadesSigner:
             counter=bool(form.countersigned),
         )
         value_sha256 = sha256(signature.signature).digest()
-        token = b""
+        token, lacking = b"", None
         if order.level != "B-B":
-            token = await self.stamping.stamp(value_sha256, principal=principal, request_id=request_id)
-        pieces = await self.workers.run(planned.form.pieces, signature, token or None, now)
-        stored = await self.keeper.store_pieces(pieces)
-        if order.level in ("B-LT", "B-LTA"):
-            stored = await self.augmenter.augment(
-                Raised(stored.sha256, form.media_type, _detached_sha256(document, form)),
-                order.level,
-                field=planned.field,
-                principal=principal,
-                request_id=request_id,
-            )
-        signed = self.keeper.describe(
-            stored,
-            media=form.media_type,
+            try:
+                token = await self.stamping.stamp(
+                    value_sha256, principal=request.principal, request_id=request.request_id
+                )
+            except PeceteError as error:
+                lacking = error
+        stored = await self.keeper.store_pieces(
+            await self.workers.run(planned.form.pieces, signature, token or None, now)
+        )
+        described = replace(
+            self.raiser.described(stored, document),
+            media_type=form.media_type,
             display_name=_display_name(document, form),
-            owner=document.owner,
-            time=microseconds(self.clock()),
         )
+        level = "B-T" if token else "B-B"
         made = MadeSignature(
-            planned.field, key.name, order.level, microseconds(now), token, form.format, value_sha256
+            planned.field, key.name, level, microseconds(now), token, form.format, value_sha256
         )
-        return SignedDocument(signed, made)
+        signed = SignedDocument(described, made, document)
+        if lacking is not None:
+            raise await self.raiser.kept(signed, lacking, request) from lacking
+        return await self.raiser.raised(signed, order.level, request, detached=detached)
 
     def _require_level(self, level: str, form: FormatOrder) -> None:
         """Refuse a level that cannot be reached, before anything is signed."""

@@ -100,8 +100,9 @@ class TokenSettings:
     """One `[[tokens]]`: a PKCS#11 token and the principals that may sign with it.
 
     Without `pin` the PIN comes with each call, and one process drives the token whatever `workers` says;
-    without `allowed` nobody signs. A process whose token takes longer than `timeout_seconds` over one
-    signature is killed.
+    without `allowed` nobody signs. `owner` marks the token of one person: nobody else signs with it, and its
+    PIN is never configured. A process whose token takes longer than `timeout_seconds` over one signature is
+    killed.
     """
 
     name: str
@@ -112,6 +113,12 @@ class TokenSettings:
     timeout_seconds: int = 60
     rsa_scheme: Literal["pkcs1", "pss"] | None = None
     allowed: tuple[str, ...] = ()
+    owner: str = ""
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The principals that may sign with it."""
+        return (self.owner,) if self.owner else self.allowed
 
 
 @dataclass(frozen=True)
@@ -287,6 +294,18 @@ def _check_tokens(configuration: Configuration) -> None:
         for position, principal in enumerate(token.allowed):
             if not _PRINCIPAL.fullmatch(principal):
                 raise wrong_value(f"tokens[{index}].allowed[{position}]", "This must be principals/NAME.")
+        if token.owner:
+            _check_personal_token(token, f"tokens[{index}]")
+
+
+def _check_personal_token(token: TokenSettings, key: str) -> None:
+    """Keep a person's key under that person's sole control (Regulation (EU) 910/2014, article 26 (c))."""
+    if not _PRINCIPAL.fullmatch(token.owner):
+        raise wrong_value(f"{key}.owner", "This must be principals/NAME.")
+    if token.pin is not None:
+        raise wrong_value(f"{key}.pin", "The PIN of a person's token comes from that person with each call.")
+    if token.allowed:
+        raise wrong_value(f"{key}.allowed", "A person's token is used by its owner alone.")
 
 
 def _check_timestamping(configuration: Configuration) -> None:

@@ -8,9 +8,9 @@ the journal's head (`recall_in_turn`); then it takes nothing into effect and rea
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 from sqlalchemy import (
@@ -74,6 +74,20 @@ def request_key(principal: str, method: str, request: Message, *, extra: bytes =
     return RequestKey(principal, request_id, method, digest)
 
 
+def part_of(key: RequestKey, part: str) -> RequestKey:
+    """Give the key of a part of a request, which is answered on its own: `{request id}/{part}`.
+
+    One that would be too long to be kept is replaced by its SHA-256; a part of a request without an id has
+    none either.
+    """
+    if not key.request_id:
+        return key
+    name = f"{key.request_id}/{part}"
+    if len(name) > MAXIMUM_LENGTH:
+        name = hashlib.sha256(name.encode()).hexdigest()
+    return replace(key, request_id=name)
+
+
 def check_request_id(request_id: str) -> str:
     """Give back an id that can be kept. Raises InvalidArgumentError REQUEST_ID_TOO_LONG."""
     if len(request_id) > MAXIMUM_LENGTH:
@@ -97,11 +111,28 @@ def recall(connection: Connection, key: RequestKey) -> bytes | None:
     row = connection.execute(query).first()
     if row is None:
         return None
-    if row.method != key.method or bytes(row.request_sha256) != key.request_sha256:
+    _require_same(key, row.method, row.request_sha256)
+    return bytes(row.answer)
+
+
+def recall_parts(connection: Connection, parts: Sequence[RequestKey]) -> dict[str, bytes]:
+    """Give the first answers to parts of one request, serialised, by request id. Raises as `recall`."""
+    table = answered_requests
+    known = {key.request_id: key for key in parts}
+    query = select(table.c.request_id, table.c.method, table.c.request_sha256, table.c.answer).where(
+        table.c.principal.in_({key.principal for key in parts}), table.c.request_id.in_(known)
+    )
+    rows = connection.execute(query).all()
+    for row in rows:
+        _require_same(known[row.request_id], row.method, row.request_sha256)
+    return {row.request_id: bytes(row.answer) for row in rows}
+
+
+def _require_same(key: RequestKey, method: str, request_sha256: bytes) -> None:
+    if method != key.method or bytes(request_sha256) != key.request_sha256:
         raise AlreadyExistsError(
             "REQUEST_ID_REUSED", "The request id was used for another request.", field="request_id"
         )
-    return bytes(row.answer)
 
 
 def recall_in_turn(connection: Connection, key: RequestKey) -> bytes | None:

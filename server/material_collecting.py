@@ -76,8 +76,7 @@ def _missing(gap: Gap, tried: Sequence[str]) -> FailedPreconditionError:
     what = "revocation data" if gap.issuer else "the issuer's certificate"
     return FailedPreconditionError(
         "VALIDATION_MATERIAL_MISSING",
-        f"The level is not reached: {what} for the certificate of {gap.common_name} cannot be had now. "
-        "Nothing was registered; the call can be repeated.",
+        f"The level is not reached: {what} for the certificate of {gap.common_name} cannot be had now.",
         field="level",
         metadata={
             "certificate": gap.common_name,

@@ -68,6 +68,14 @@ def format_code(name: Format) -> pb.SignatureFormat.ValueType:
     return _CODES[name]
 
 
+def format_named(code: int) -> Format:
+    """Give a wire format as the domain names it. Raises InvalidArgumentError SIGNATURE_FORMAT_UNKNOWN."""
+    for known, name in _FORMATS.items():
+        if known == code:
+            return name
+    raise InvalidArgumentError("SIGNATURE_FORMAT_UNKNOWN", "There is no such format.", field="format")
+
+
 async def format_order(
     request: pb.SignDocumentRequest, document: Document, database: Database
 ) -> FormatOrder:
@@ -110,10 +118,7 @@ async def _find(database: Database, name: str, field: str) -> Document:
 def _wanted(code: int, existing: Format | None) -> Format:
     if code == pb.SIGNATURE_FORMAT_UNSPECIFIED:
         return existing or "PAdES"
-    for known, name in _FORMATS.items():
-        if known == code:
-            return name
-    raise InvalidArgumentError("SIGNATURE_FORMAT_UNKNOWN", "There is no such format.", field="format")
+    return format_named(code)
 
 
 def _require_fitting(request: pb.SignDocumentRequest, wanted: Format, is_further: bool) -> None:

@@ -6,11 +6,12 @@ from pecete.signing.v1 import signature_sessions_pb2 as pb
 from pecete.signing.v1 import signing_pb2
 from server.documents import Document
 from server.documents_service import document_message
+from server.made_signatures import SignedDocument, signature_message
 from server.signature_sessions import SignatureSession
 from server.signature_statements import certification_code, commitment_code, lock_code
-from server.signing import SignedDocument, SigningOrder, Visible
+from server.signing import SigningOrder, Visible
 from server.signing_key_message import algorithm_code
-from server.signing_service import level_code, signature_message
+from server.signing_service import level_code
 from server.times import timestamp
 from server.validation_service import report_message
 from signer.pades.summary import DocumentSummary

@@ -2,30 +2,27 @@
 
 No byte of the given document changes and none is held in memory: a worker process reads it where it is
 stored and gives back the section to append; the time-stamp goes into that section; the object store copies
-the document and appends. Levels above B-T take further sections. What is not answered leaves at most objects
-without a row, which are swept.
+the document and appends. Levels above B-T take further sections. What fails before the token has signed
+leaves at most objects without a row, which are swept.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
 from pecete.commitment import CommitmentType
-from server.augmenting import DocumentAugmenter
+from pecete.errors import PeceteError
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
-from server.raising import Raised
+from server.idempotency import RequestKey
+from server.made_signatures import MadeSignature, SignatureRaiser, SignedDocument
 from server.stamping import TIMESTAMP_RESERVE, Stamping
 from server.times import microseconds
 from server.token_registry import RegisteredKey, TokenRegistry
-from signer.forms import Format
 from signer.pades.options import AppearanceText, Certification, Lock, PlannedField, SignatureOptions
 from signer.pades.signing import SignedSection, finish, signature_value
-
-LEVELS = ("B-B", "B-T", "B-LT", "B-LTA")
-"""PAdES baseline levels that can be made, lowest first."""
 
 
 @dataclass(frozen=True)
@@ -81,69 +78,40 @@ class SigningOrder:
         )
 
 
-@dataclass(frozen=True)
-class MadeSignature:
-    """A signature that was made: `signing_time` in microseconds UTC, the token (DER) empty at B-B.
-
-    signature_sha256: of a CAdES signature's value; empty for PAdES.
-    """
-
-    field_name: str
-    signing_key: str
-    level: str
-    signing_time: int
-    timestamp_token: bytes
-    format: Format = "PAdES"
-    signature_sha256: bytes = b""
-
-
-@dataclass(frozen=True)
-class SignedDocument:
-    """The new document, stored but not yet registered, and its signature."""
-
-    document: Document
-    signature: MadeSignature
-
-
 class DocumentSigner:
-    """Signs stored documents. One for the whole server."""
+    """Makes PAdES signatures of stored documents. One for the whole server."""
 
     def __init__(
         self,
         keeper: DocumentKeeper,
         tokens: TokenRegistry,
         stamping: Stamping,
-        augmenter: DocumentAugmenter,
+        raiser: SignatureRaiser,
         clock: Callable[[], datetime],
     ) -> None:
         self.tokens = tokens
+        self.raiser = raiser
         self._keeper = keeper
         self._stamping = stamping
-        self._augmenter = augmenter
         self._clock = clock
 
     async def sign(
-        self, key: RegisteredKey, document: Document, order: SigningOrder, *, principal: str, request_id: str
+        self, key: RegisteredKey, document: Document, order: SigningOrder, request: RequestKey
     ) -> SignedDocument:
-        """Sign one document with one key that was found for this caller.
+        """Sign one document with one key that was found for this caller, or go on where this request stopped.
 
         Raises what the key, the document or the time-stamping authority is at fault with; the level that was
-        asked for is never lowered, and nothing is registered.
+        asked for is never lowered. Raises as `finish` once the key has signed.
         """
         self.require_level(order.level)
+        if (resumed := await self.raiser.resume(request, document.sha256, order.level)) is not None:
+            return resumed
         now = self._clock()
         options = order.options(key.info.common_name, now)
         path = self._keeper.store.path(document.sha256.hex())
         section = await self.tokens.sign_section(key, path, options, order.pin)
-        return await self.finish(
-            document,
-            section,
-            signing_key=key.name,
-            level=order.level,
-            signing_time=microseconds(now),
-            principal=principal,
-            request_id=request_id,
-        )
+        made = MadeSignature(section.field_name, key.name, "B-B", microseconds(now))
+        return await self.finish(document, section, made, order.level, request)
 
     def require_level(self, level: str) -> None:
         """Refuse a level that cannot be reached here, before anything is signed.
@@ -157,37 +125,29 @@ class DocumentSigner:
         self,
         document: Document,
         section: SignedSection,
-        *,
-        signing_key: str,
+        made: MadeSignature,
         level: str,
-        signing_time: int,
-        principal: str,
-        request_id: str,
+        request: RequestKey,
     ) -> SignedDocument:
-        """Bring a signature that was made to its level and store the new document.
+        """Bring a signature that was made, at B-B so far, to its level and store the new document.
 
-        signing_time: claimed by the signature, microseconds UTC. Raises as `sign` of level and document.
+        Raises what keeps it from its level; what was reached is kept then, see `SignatureRaiser`.
         """
-        token = b""
+        token, lacking = b"", None
         if level != "B-B":
-            digest = sha256(signature_value(section)).digest()
-            token = await self._stamping.stamp(digest, principal=principal, request_id=request_id)
+            try:
+                digest = sha256(signature_value(section)).digest()
+                token = await self._stamping.stamp(
+                    digest, principal=request.principal, request_id=request.request_id
+                )
+            except PeceteError as error:
+                lacking = error
+        base = document.sha256.hex()
         tail = finish(section, token or None)
-        stored = await asyncio.to_thread(self._keeper.store.append_object, document.sha256.hex(), tail)
-        if level in ("B-LT", "B-LTA"):
-            stored = await self._augmenter.augment(
-                Raised(stored.sha256, document.media_type),
-                level,
-                field=section.field_name,
-                principal=principal,
-                request_id=request_id,
-            )
-        signed = self._keeper.describe(
-            stored,
-            media=document.media_type,
-            display_name=document.display_name,
-            owner=document.owner,
-            time=microseconds(self._clock()),
-        )
-        made = MadeSignature(section.field_name, signing_key, level, signing_time, token)
-        return SignedDocument(signed, made)
+        stored = await asyncio.to_thread(self._keeper.store.append_object, base, tail)
+        if token:
+            made = replace(made, level="B-T", timestamp_token=token)
+        signed = SignedDocument(self.raiser.described(stored, document), made, document)
+        if lacking is not None:
+            raise await self.raiser.kept(signed, lacking, request) from lacking
+        return await self.raiser.raised(signed, level, request)

@@ -20,12 +20,13 @@ from server.documents import Document
 from server.documents_service import document_message
 from server.idempotency import RequestKey, RequestLocks, recall, recall_in_turn, remember, request_key
 from server.interceptors import caller
+from server.made_signatures import signature_message
 from server.raising import Raised
-from server.signature_formats import find_detached, format_code, format_order
+from server.signature_formats import find_detached, format_order
 from server.signature_statements import certification, commitment, lock
-from server.signing import DocumentSigner, MadeSignature, SigningOrder, Visible
+from server.signing import DocumentSigner, SigningOrder, Visible
 from server.signing_key_message import key_message
-from server.times import microseconds, timestamp
+from server.times import microseconds
 from workflow.journal import Act
 
 _LEVEL_CODES: dict[str, pb.SignatureLevel.ValueType] = {
@@ -40,11 +41,6 @@ PAGE_SIZE = 100
 
 Request = pb.SignDocumentRequest | pb.AugmentSignatureRequest
 Answer = TypeVar("Answer", pb.SignDocumentResponse, pb.AugmentSignatureResponse)
-
-_ACTS: dict[type[Request], str] = {
-    pb.SignDocumentRequest: "signature.create",
-    pb.AugmentSignatureRequest: "signature.augment",
-}
 
 
 def page_size(wanted: int) -> int:
@@ -64,19 +60,6 @@ def level_name(level: int) -> str:
 def level_code(level: str) -> pb.SignatureLevel.ValueType:
     """Give a level as the wire names it."""
     return _LEVEL_CODES[level]
-
-
-def signature_message(made: MadeSignature) -> pb.Signature:
-    """Give a made signature as its message."""
-    return pb.Signature(
-        field_name=made.field_name,
-        signing_key=made.signing_key,
-        level=level_code(made.level),
-        signing_time=timestamp(made.signing_time),
-        timestamp_token=made.timestamp_token,
-        format=format_code(made.format),
-        signature_sha256=made.signature_sha256,
-    )
 
 
 class SigningService(rpc.SigningServiceServicer):
@@ -154,17 +137,17 @@ class SigningService(rpc.SigningServiceServicer):
         source = await self._source(request, key)
         form = await format_order(request, source, self._database)
         if form.format == "PAdES":
-            signed = await self._signer.sign(
-                signing_key, source, order, principal=key.principal, request_id=key.request_id
-            )
+            signed = await self._signer.sign(signing_key, source, order, key)
         else:
-            signed = await self._cades_signer.sign(
-                signing_key, source, order, form, principal=key.principal, request_id=key.request_id
-            )
+            signed = await self._cades_signer.sign(signing_key, source, order, form, key)
         answer = pb.SignDocumentResponse(
             document=document_message(signed.document), signature=signature_message(signed.signature)
         )
-        return await self._registered(request, key, source, signed.document, answer)
+
+        def register(connection: Connection, act: Act) -> None:
+            self._signer.raiser.register_use(connection, act, signed)
+
+        return await self._registered(request, key, source, register, answer)
 
     async def _augment(
         self, request: pb.AugmentSignatureRequest, key: RequestKey
@@ -190,17 +173,21 @@ class SigningService(rpc.SigningServiceServicer):
             time=microseconds(self._clock()),
         )
         answer = pb.AugmentSignatureResponse(document=document_message(raised), level=_LEVEL_CODES[level])
-        return await self._registered(request, key, source, raised, answer)
+
+        def register(connection: Connection, act: Act) -> None:
+            self._keeper.register(connection, act, raised, "signature.augment")
+
+        return await self._registered(request, key, source, register, answer)
 
     async def _registered(
         self,
         request: Request,
         key: RequestKey,
         source: Document,
-        document: Document,
+        add: Callable[[Connection, Act], None],
         answer: Answer,
     ) -> Answer:
-        """Register the new document, with the one that came inline, and keep the answer.
+        """Register the new document with `add`, with the one that came inline, and keep the answer.
 
         When another server has answered the same request meanwhile, its answer stands and nothing is added.
         """
@@ -208,10 +195,10 @@ class SigningService(rpc.SigningServiceServicer):
         def register(connection: Connection) -> bytes | None:
             if (first := recall_in_turn(connection, key)) is not None:
                 return first
-            act = Act(key.principal, key.request_id, document.create_time)
+            act = Act(key.principal, key.request_id, answer.document.create_time.ToMicroseconds())
             if request.WhichOneof("source") == "content":
                 self._keeper.register(connection, act, source, "document.upload")
-            self._keeper.register(connection, act, document, _ACTS[type(request)])
+            add(connection, act)
             remember(connection, key, answer, act.time)
             return None
 

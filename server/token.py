@@ -78,7 +78,7 @@ class Token:
             result = await self._pool.run(function, *args, **kwargs)
         except PeceteError as error:
             raise self._taken_note_of(error) from error
-        self._works(logged_in=function is not token_worker.look)
+        self._works(logged_in=function not in (token_worker.look, token_worker.end_series))
         return result
 
     async def run_with_pin(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:

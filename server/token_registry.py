@@ -15,7 +15,12 @@ from pecete.errors import InvalidArgumentError, NotFoundError, PeceteError
 from server.config import TokenSettings
 from server.metrics import Metrics
 from server.token import REFRESH_SECONDS, Token, is_fault
-from server.token_work import sign_digest_with_token, sign_section_with_token
+from server.token_work import (
+    SectionOrder,
+    sign_digest_with_token,
+    sign_section_with_token,
+    sign_sections_with_token,
+)
 from signer.cades.signing import CompletedSignature
 from signer.cades.signing import SignatureOptions as CadesOptions
 from signer.pades.options import SignatureOptions
@@ -141,6 +146,40 @@ class TokenRegistry:
         await self._revocation.require_unrevoked(key.info.certificate, key.info.chain)
         return await self._by_first_able((key.token.name, *key.replicas), sign, has_pin=has_pin)
 
+    async def sign_sections(
+        self, key: RegisteredKey, orders: Sequence[SectionOrder], pin: str | None, series: str
+    ) -> list[SignedSection | PeceteError]:
+        """Append a signature to each PDF in one job of a worker process; give each one's section or error.
+
+        series: an unguessable name of the jobs that share one login, which `end_series` ends. The list ends
+        early with the first error of the token or its PIN. Raises as `sign_section` what concerns every PDF.
+        """
+        asked = self._pin(key, pin)
+        await self._revocation.require_unrevoked(key.info.certificate, key.info.chain)
+        made: list[SignedSection | PeceteError] = []
+
+        def sign(token: Token) -> Awaitable[list[SignedSection | PeceteError]]:
+            run = token.run if asked is None else token.run_with_pin
+            return run(sign_sections_with_token, key.info.id, asked, series, orders[len(made) :])
+
+        names = (key.token.name, *key.replicas)
+        while len(made) < len(orders) and not _stops(made):
+            try:
+                made += await self._by_first_able(names, sign, has_pin=asked is not None)
+            except PeceteError as error:
+                if not made:
+                    raise
+                made.append(error)
+                break
+        return made
+
+    async def end_series(self, key: RegisteredKey, series: str) -> None:
+        """Log out of a token that was given a caller's PIN for a series of jobs."""
+        if key.token.pin is None:
+            for name in (key.token.name, *key.replicas):
+                with suppress(PeceteError):  # whoever comes next logs out first
+                    await self.tokens[name].run(token_worker.end_series, series)
+
     async def sign(self, token: str, certificate_sha256: str, data: bytes) -> bytes:
         """Sign bytes with a time-stamping key, in a worker process of this token or of a replica."""
         holders = _holders(self._stamping(token), certificate_sha256, "timestamp")
@@ -168,7 +207,7 @@ class TokenRegistry:
         await asyncio.gather(*(token.close() for token in self.tokens.values()))
 
     def _allowed(self, principal: str) -> list[Token]:
-        return [token for token in self.tokens.values() if principal in token.settings.allowed]
+        return [token for token in self.tokens.values() if principal in token.settings.users]
 
     def _stamping(self, name: str) -> list[Token]:
         """The token that is configured for time-stamps, then those that may be its replicas."""
@@ -204,6 +243,11 @@ class TokenRegistry:
                 self._metrics.token_failovers.labels(names[0]).inc()
             return result
         raise first or NotFoundError("SIGNING_KEY_NOT_FOUND", "No token holds this key.", field="signing_key")
+
+
+def _stops(made: Sequence[SignedSection | PeceteError]) -> bool:
+    """Say whether the last of a job's results is an error of the PIN."""
+    return bool(made) and isinstance(made[-1], PeceteError) and made[-1].field == "pin"
 
 
 def _may_fail_over(error: PeceteError, *, has_pin: bool) -> bool:

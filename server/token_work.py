@@ -1,11 +1,13 @@
-"""What runs in a token's worker process: one signature, of a stored PDF or of the digest of anything else.
+"""What runs in a token's worker process: signatures of stored PDFs, and of the digest of anything else.
 
 This module imports little: every worker process imports it when it starts.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pecete.errors import FailedPreconditionError
+from pecete.errors import FailedPreconditionError, PeceteError, UnavailableError
 from signer.cades import signing as cades
 from signer.pades.options import SignatureOptions
 from signer.pades.signing import SignedSection, sign_section
@@ -18,6 +20,39 @@ def sign_section_with_token(
     """Sign the PDF at `path` with the worker's token. Raises as `worker.token_key` and `sign_section`."""
     with worker.token_key(certificate_sha256, pin) as key:
         return sign_section(path, key, options)
+
+
+@dataclass(frozen=True)
+class SectionOrder:
+    """One signature of a job: the PDF's path, and how it is signed."""
+
+    path: Path
+    options: SignatureOptions
+
+
+def sign_sections_with_token(
+    certificate_sha256: str, pin: str | None, series: str, orders: Sequence[SectionOrder]
+) -> list[SignedSection | PeceteError]:
+    """Sign PDFs one after the other with one login; give for each its section, or what is wrong with it.
+
+    Fewer are given when the token is at fault: those before that. With the error itself at the end it is one
+    of the PIN, which must not be tried again. Raises as `worker.token_key`; the token's fault when it comes
+    first.
+    """
+    made: list[SignedSection | PeceteError] = []
+    with worker.token_key(certificate_sha256, pin, series) as key:
+        for order in orders:
+            try:
+                made.append(sign_section(order.path, key, order.options))
+            except UnavailableError:
+                if not made:
+                    raise
+                break
+            except PeceteError as error:
+                made.append(error)
+                if error.field == "pin":
+                    break
+    return made
 
 
 def sign_digest_with_token(

@@ -83,7 +83,7 @@ name = "{label}"
 module = "{module}"
 token_label = "{label}"
 workers = {workers}
-allowed = [{allowed}]
+{users}
 """
 
 
@@ -195,8 +195,9 @@ def _configuration(directory: Path, provisioned: Provisioned, settings: Settings
 
 
 def _token(directory: Path, provisioned: Provisioned, label: str, workers: int) -> str:
-    allowed = {SEAL: f'"principals/{DEPARTMENT}"', TIMESTAMPING.label: ""}.get(label, f'"principals/{label}"')
-    text = _EACH.format(label=label, module=provisioned.module, workers=workers, allowed=allowed)
+    owned = f'owner = "principals/{label}"'
+    users = {SEAL: f'allowed = ["principals/{DEPARTMENT}"]', TIMESTAMPING.label: ""}.get(label, owned)
+    text = _EACH.format(label=label, module=provisioned.module, workers=workers, users=users)
     if label not in (SEAL, TIMESTAMPING.label):
         return text
     pin = directory / "softhsm" / f"{label}.pin"

@@ -23,10 +23,11 @@ from server.document_work import prepare_with_summary
 from server.documents import Document
 from server.idempotency import RequestKey, remember
 from server.judging import Judge
+from server.made_signatures import MadeSignature, SignedDocument
 from server.revocation_check import KnownRevocations
 from server.signature_session_messages import completion_message, preview_text, session_message
 from server.signature_sessions import LIFETIME, SignatureSession, chain_text
-from server.signing import DocumentSigner, SignedDocument, SigningOrder
+from server.signing import DocumentSigner, SigningOrder
 from server.step_orders import step_order
 from server.times import from_microseconds, microseconds
 from server.workers import WorkerPool
@@ -153,18 +154,16 @@ class TwoPhaseSigner:
         or DOSSIER_CHANGED; what `complete_section`, `authorise_step` and the time-stamping authority raise.
         """
         session = await self.get(name, key.principal)
-        session.require_open(self.now())
-        section = await asyncio.to_thread(self._signed_section, session, signature)
-        document = await self._database.fetch(self._document, session)
-        signed = await self._signer.finish(
-            document,
-            section,
-            signing_key=f"signingKeys/{session.certificate_sha256.hex()}",
-            level=session.level,
-            signing_time=session.signing_time,
-            principal=key.principal,
-            request_id=key.request_id,
-        )
+        # A signature that has not reached its level is the session's, whatever the request.
+        own = replace(key, request_id=session.name, request_sha256=session.document_digest)
+        signed = await self._signer.raiser.resume(own, session.document_sha256, session.level)
+        if signed is None:
+            session.require_open(self.now())
+            section = await asyncio.to_thread(self._signed_section, session, signature)
+            document = await self._database.fetch(self._document, session)
+            signing_key = f"signingKeys/{session.certificate_sha256.hex()}"
+            made = MadeSignature(section.field_name, signing_key, "B-B", session.signing_time)
+            signed = await self._signer.finish(document, section, made, session.level, own)
         return await self._database.run(self._register, key, session, signed)
 
     def _signed_section(self, session: SignatureSession, signature: bytes) -> SignedSection:
@@ -197,7 +196,7 @@ class TwoPhaseSigner:
     ) -> pb.CompleteSignatureResponse:
         """Register the document, use the session up and move the dossier on: all in one transaction."""
         act = Act(key.principal, key.request_id, signed.document.create_time)
-        self._keeper.register(connection, act, signed.document, "signature.create")
+        self._signer.raiser.register(connection, act, signed)
         signature_sessions.complete(connection, self._journal, act, session, signed.document.name)
         dossier = self._complete_step(connection, act, session, signed) if session.step else ""
         answer = completion_message(signed, dossier)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from pecete.signing.v1 import signing_pb2
 from pecete.workflow.v1 import workflow_pb2 as pb
+from server.made_signatures import MadeSignature, signature_message
 from server.signature_statements import certification, certification_code, lock, lock_code
-from server.signing import MadeSignature
-from server.signing_service import signature_message
 from server.times import timestamp
 from workflow.dossier import Dossier, DossierStep, StepSignature
 from workflow.organisation import Person

@@ -17,8 +17,9 @@ from server.database import Database
 from server.document_keeping import DocumentKeeper
 from server.idempotency import RequestLocks, check_request_id, request_key
 from server.interceptors import caller
+from server.made_signatures import SignedDocument
 from server.signature_statements import commitment
-from server.signing import DocumentSigner, SignedDocument, SigningOrder, Visible
+from server.signing import DocumentSigner, SigningOrder, Visible
 from server.signing_service import level_name, page_size
 from server.step_orders import step_order
 from server.times import microseconds
@@ -155,7 +156,8 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         act = self._act(request.request_id)
         key = await self._signer.tokens.find(request.signing_key, who.principal)
         certificate = bytes.fromhex(key.info.id)
-        async with self._locks.hold(request_key(who.principal, "SignStep", request)):
+        request_id = request_key(who.principal, "SignStep", request)
+        async with self._locks.hold(request_id):
             signed_before = await self._database.fetch(
                 recall_step, act, request.name, certificate_sha256=certificate
             )
@@ -165,9 +167,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
                 authorise_step, request.name, principal=who.principal, certificate_sha256=certificate
             )
             document = await self._database.fetch(documents.get, leave.document)
-            signed = await self._signer.sign(
-                key, document, _order(request, leave), principal=who.principal, request_id=request.request_id
-            )
+            signed = await self._signer.sign(key, document, _order(request, leave), request_id)
             dossier = await self._database.run(self._complete, self._act(request.request_id), leave, signed)
         return dossier_message(dossier)
 
@@ -182,7 +182,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         signed_before = recall_step(connection, act, leave.name, certificate_sha256=leave.certificate_sha256)
         if signed_before is not None:
             return signed_before
-        self._keeper.register(connection, act, signed.document, "signature.create")
+        self._signer.raiser.register_use(connection, act, signed)
         return complete_step(
             connection,
             self._journal,

@@ -48,8 +48,9 @@ class TokenLook:
 class TokenSession:
     """The token of a worker process. Nothing is touched before the first use; one thread only.
 
-    A token whose PIN is configured stays logged in; otherwise each `key` block logs in and out. When the
-    token or its session is lost, everything is opened anew once and the same key is looked for.
+    A token whose PIN is configured stays logged in; otherwise each `key` block, or each series of them, logs
+    in and out. When the token or its session is lost, everything is opened anew once and the same key is
+    looked for.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class TokenSession:
         self._guard = guard
         self._clock = clock
         self._open: _OpenToken | None = None
+        self._held_for = ""
+        """The series of `key` blocks whose login is open between them; "": none is."""
         self._seen: set[str] = set()
         """Every key that this token has had: one that is missing is lost, not unknown."""
 
@@ -87,13 +90,17 @@ class TokenSession:
         return found
 
     @contextmanager
-    def key(self, certificate_sha256: str, pin: str | None) -> Iterator[TokenKey]:
+    def key(self, certificate_sha256: str, pin: str | None, series: str = "") -> Iterator[TokenKey]:
         """Give a key that signs inside the block. The certificate is judged before the PIN is used.
+
+        series: an unguessable name under which further blocks share this one's login until `end_series`; a
+        block of any other name ends the login first, so that no PIN ever counts for another's.
 
         Raises NotFoundError SIGNING_KEY_NOT_FOUND; FailedPreconditionError CERTIFICATE_EXPIRED,
         CERTIFICATE_NOT_YET_VALID, ALGORITHM_NOT_RELIABLE or TOKEN_MECHANISM_MISSING; InvalidArgumentError
         PIN_REQUIRED; what `look` raises, and of the PIN what `signer.tokens.login` raises.
         """
+        self._keep_login_for(series)
         entry = self._reopening(partial(self._entry, certificate_sha256))
         self._check_certificate(entry)
         if self._configuration.pin is None and not pin:
@@ -105,8 +112,18 @@ class TokenSession:
             yield key
         finally:
             key.release()
-            if self._configuration.pin is None:
+            if self._configuration.pin is None and not series:
                 self._log_out()
+
+    def end_series(self, series: str) -> None:
+        """Log out if the login is this series'."""
+        if self._held_for == series:
+            self._keep_login_for("")
+
+    def _keep_login_for(self, series: str) -> None:
+        if self._held_for and self._held_for != series:
+            self._log_out()
+        self._held_for = series
 
     def _sign(self, certificate_sha256: str, pin: CallerPin | None, data: bytes) -> bytes:
         return self._reopening(partial(self._sign_once, certificate_sha256, pin, data))

@@ -20,6 +20,7 @@ __all__ = [
     "TokenConfiguration",
     "TokenLook",
     "close_token",
+    "end_series",
     "look",
     "open_token",
     "probe",
@@ -70,10 +71,15 @@ def sign(certificate_sha256: str, data: bytes, pin: str | None) -> bytes:
 
 
 @contextmanager
-def token_key(certificate_sha256: str, pin: str | None) -> Iterator[TokenKey]:
-    """Give a key for the length of a block; `pin` where none is configured. Raises as `TokenSession.key`."""
-    with _current().key(certificate_sha256, pin) as key:
+def token_key(certificate_sha256: str, pin: str | None, series: str = "") -> Iterator[TokenKey]:
+    """Give a key for the length of a block; `pin` where none is configured. As `TokenSession.key`."""
+    with _current().key(certificate_sha256, pin, series) as key:
         yield key
+
+
+def end_series(series: str) -> None:
+    """Log out after the last block of a series."""
+    _current().end_series(series)
 
 
 def _current() -> TokenSession:

@@ -194,6 +194,8 @@ def test_a_level_that_cannot_be_had_is_refused_and_reached_when_it_can(
         refused = refusal(lambda: seal(client, fetching, name, "B-LT"))
         assert isinstance(refused, FailedPreconditionError)
         assert (refused.reason, refused.field) == ("VALIDATION_MATERIAL_MISSING", "level")
+        assert (refused.metadata["reached"], refused.metadata["resume"]) == ("B-T", "AugmentSignature")
+        assert [level for _, level in verdicts(client, refused.metadata["document"])] == ["PAdES-BASELINE-T"]
         holder = fetching.trial.provisioned.token(SEAL).plan.holder.common_name
         assert (refused.metadata["certificate"], refused.metadata["missing"]) == (holder, "revocation")
         assert f"{responder.address}/intermediate.crl: HTTP status 404" in refused.metadata["tried"]

@@ -33,6 +33,7 @@ SERVICES = {
     "pecete.documents.v1.DocumentService",
     "pecete.signing.v1.SigningService",
     "pecete.signing.v1.SignatureSessionService",
+    "pecete.signing.v1.SignatureBatchService",
     "pecete.validation.v1.ValidationService",
     "pecete.timestamping.v1.TimestampingService",
     "pecete.archive.v1.ArchiveService",

@@ -100,12 +100,14 @@ def poor(
     text = re.sub(r"(?s)\[timestamping\].*?(?=\[validation\])", lambda _found: foreign, text)
     token = f'token_label = "{MISTYPED.label}"\n'
     text = text.replace(token, token + f'pin = {{ file = "{pin}" }}\n')
+    owner = f'"principals/{MISTYPED.label}"'
+    text = text.replace(f"owner = {owner}", f"allowed = [{owner}]")
     made.configuration.write_text(text, encoding="utf-8")
     with running_server(made, folder / "server.log") as server:
         yield server
 
 
-def test_an_unreachable_authority_makes_no_signature_and_lowers_no_level(
+def test_an_unreachable_authority_lowers_no_level_and_loses_no_signature(
     poor: TrialServer, disposition: Path
 ) -> None:
     key = poor.trial.signing_key(SEAL)
@@ -115,7 +117,10 @@ def test_an_unreachable_authority_makes_no_signature_and_lowers_no_level(
         refused = signing_refusal(department, document.name, key, level="B-T")
         assert isinstance(refused, UnavailableError)
         assert (refused.reason, refused.field) == ("TIMESTAMP_AUTHORITY_UNREACHABLE", "timestamp_authority")
-        assert count_documents(poor.trial) == before
+        assert (refused.metadata["reached"], refused.metadata["resume"]) == ("B-B", "AugmentSignature")
+        assert count_documents(poor.trial) == before + 1
+        (verdict,) = department.validate(refused.metadata["document"]).signatures
+        assert (verdict.level, list(verdict.timestamps)) == ("PAdES-BASELINE-B", [])
         signed = department.sign(document.name, key, level="B-B")
         (verdict,) = department.validate(signed.document.name).signatures
         assert (verdict.level, list(verdict.timestamps)) == ("PAdES-BASELINE-B", [])
@@ -134,7 +139,9 @@ def test_an_authority_that_babbles_is_not_believed(
             refused = signing_refusal(department, document.name, key, level="B-T")
             assert isinstance(refused, UnavailableError)
             assert (refused.reason, refused.field) == ("TIMESTAMP_NOT_BELIEVED", "timestamp_authority")
-            assert count_documents(poor.trial) == before
+            assert count_documents(poor.trial) == before + 1
+            (verdict,) = department.validate(refused.metadata["document"]).signatures
+            assert list(verdict.timestamps) == []
     finally:
         babbling.shutdown()
         babbling.server_close()

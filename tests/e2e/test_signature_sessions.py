@@ -253,8 +253,9 @@ def test_without_a_time_stamp_nothing_is_lowered_and_the_session_waits(
         signature = desk.sign(ANA, session.signed_attributes)
         refused = refusal(ana, session.name, signature)
         assert refused.reason == "TIMESTAMP_AUTHORITY_UNREACHABLE"
+        assert refused.metadata["reached"] == "B-B"
         assert ana.get_signature_session(session.name) == session
-        assert count_documents(trial) == 1
+        assert count_documents(trial) == 2
     trial.configuration.write_text(own, encoding="utf-8")
     with running_server(trial, tmp_path / "with.log") as server, server.client(ANA) as ana:
         made = ana.complete_signature(session.name, signature)

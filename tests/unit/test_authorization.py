@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FileDescriptor
 from pecete.archive.v1 import archive_pb2
 from pecete.documents.v1 import documents_pb2
 from pecete.errors import PermissionDeniedError
-from pecete.signing.v1 import signature_sessions_pb2, signing_pb2
+from pecete.signing.v1 import signature_batches_pb2, signature_sessions_pb2, signing_pb2
 from pecete.timestamping.v1 import timestamping_pb2
 from pecete.validation.v1 import validation_pb2
 from pecete.workflow.v1 import workflow_pb2
@@ -17,6 +17,7 @@ from server.authorization import AUTHENTICATED, OPEN, ROLES, Role, authorize, au
 CONTRACT: tuple[FileDescriptor, ...] = (
     documents_pb2.DESCRIPTOR,
     signing_pb2.DESCRIPTOR,
+    signature_batches_pb2.DESCRIPTOR,
     signature_sessions_pb2.DESCRIPTOR,
     validation_pb2.DESCRIPTOR,
     timestamping_pb2.DESCRIPTOR,

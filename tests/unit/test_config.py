@@ -32,6 +32,7 @@ name = "seal"
 module = "libsofthsm2.so"
 token_label = "seal"
 """
+OWNED = SEAL + "owner = 'principals/primar'\n"
 
 
 def configure(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -126,6 +127,9 @@ def test_the_environment_overrides_and_adds(tmp_path: Path) -> None:
         (SEAL + "workers = '2'", "WRONG_TYPE", "tokens[0].workers"),
         (SEAL + "rsa_scheme = 'raw'", "WRONG_VALUE", "tokens[0].rsa_scheme"),
         (SEAL + "allowed = ['everybody']", "WRONG_VALUE", "tokens[0].allowed[0]"),
+        (SEAL + "owner = 'primar'", "WRONG_VALUE", "tokens[0].owner"),
+        (OWNED + "allowed = ['principals/operator']", "WRONG_VALUE", "tokens[0].allowed"),
+        (OWNED + "pin = { file = 'pin' }", "WRONG_VALUE", "tokens[0].pin"),
         (SEAL + SEAL, "WRONG_VALUE", "tokens[1].name"),
         ("[[tokens]]\nname = 'x'", "KEY_MISSING", "tokens[0].module"),
         ("[server]\nworkers = true", "WRONG_TYPE", "server.workers"),

@@ -8,7 +8,7 @@ What is said there of answers, errors and retries holds here. Files are read and
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from grpc import aio
 
 from pecete import document_calls, record_calls, session_calls, workflow_calls
 from pecete.archive.v1.archive_pb2 import DescriptiveRecord, Record, RecordProof, RecordVerdict
+from pecete.batch_calls import STEPS, Batch, BatchOptions, BatchResult, BatchTarget
 from pecete.calls import (
     Call,
     Download,
@@ -39,6 +40,7 @@ from pecete.document_calls import SigningOptions
 from pecete.documents.v1.documents_pb2 import Document, UploadDocumentRequest
 from pecete.retry import TIMEOUT, TRANSFER_TIMEOUT, Attempts, RetryPolicy
 from pecete.session_calls import PreparationOptions
+from pecete.signing.v1.signature_batches_pb2 import SignBatchResponse
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse, SignatureSession
 from pecete.signing.v1.signing_pb2 import AugmentSignatureResponse, SignDocumentResponse, SigningKey
 from pecete.timestamp_exchange import TimestampQuestion
@@ -137,6 +139,34 @@ class AsyncClient:
                 await self._name(options.get("detached")),
             )
         )
+
+    async def sign_batch(
+        self, items: Sequence[BatchTarget | Source], signing_key: str, **options: Unpack[BatchOptions]
+    ) -> AsyncGenerator[BatchResult, None]:
+        """Sign up to 500 documents and steps under one authorisation; give each one's result as it comes.
+
+        An item is a `BatchTarget`, a document in any form, or the name of a step. Of what is only named the
+        service is asked for the digest. After a break the batch goes on by itself, and signs nothing twice;
+        an item that failed before the break may then come again. Leaving the iteration stops the batch.
+        """
+        targets = [await self._target(item) for item in items]
+        batch = Batch(targets, signing_key, options)
+        attempts = Attempts(self._retry, self._transfer_timeout)
+        while True:
+            method = cast(
+                "aio.UnaryStreamMultiCallable[object, SignBatchResponse]",
+                self._stubs.signature_batches.SignBatch,
+            )
+            stream = method(batch.request, timeout=attempts.remaining(), metadata=self._metadata)
+            try:
+                async for message in stream:
+                    if (result := batch.take(message)) is not None:
+                        yield result
+                return
+            except grpc.RpcError as failure:
+                await asyncio.sleep(batch.delay_after(failure, attempts))
+            finally:
+                stream.cancel()
 
     async def augment(
         self,
@@ -336,6 +366,15 @@ class AsyncClient:
                 return reception.finish()
 
         return await _persist(Attempts(self._retry, self._transfer_timeout), receive)
+
+    async def _target(self, item: BatchTarget | Source) -> BatchTarget:
+        if isinstance(item, BatchTarget):
+            return item
+        name = item
+        if isinstance(item, str) and item.startswith(STEPS):
+            name = (await self.get_dossier(item.partition("/steps/")[0])).document
+        stored = await self.get_document(await self._store(name))
+        return BatchTarget(item if isinstance(item, str) else stored.name, stored.sha256)
 
     async def _settle(self, document: Source) -> str | bytes:
         settled = await asyncio.to_thread(name_or_bytes_or_upload, document)

@@ -9,6 +9,7 @@ from pecete.archive.v1.archive_pb2_grpc import ArchiveServiceStub
 from pecete.credentials import Credentials, is_loopback
 from pecete.documents.v1.documents_pb2_grpc import DocumentServiceStub
 from pecete.errors import InvalidArgumentError
+from pecete.signing.v1.signature_batches_pb2_grpc import SignatureBatchServiceStub
 from pecete.signing.v1.signature_sessions_pb2_grpc import SignatureSessionServiceStub
 from pecete.signing.v1.signing_pb2_grpc import SigningServiceStub
 from pecete.timestamping.v1.timestamping_pb2_grpc import TimestampingServiceStub
@@ -31,6 +32,7 @@ class Stubs:
         self.documents = DocumentServiceStub(channel)
         self.signing = SigningServiceStub(channel)
         self.signature_sessions = SignatureSessionServiceStub(channel)
+        self.signature_batches = SignatureBatchServiceStub(channel)
         self.validation = ValidationServiceStub(channel)
         self.timestamping = TimestampingServiceStub(channel)
         self.archive = ArchiveServiceStub(channel)

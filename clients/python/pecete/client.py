@@ -11,7 +11,7 @@ unavailable, with the same request id and within its deadline; a call that bring
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ import grpc
 
 from pecete import document_calls, record_calls, session_calls, workflow_calls
 from pecete.archive.v1.archive_pb2 import DescriptiveRecord, Record, RecordProof, RecordVerdict
+from pecete.batch_calls import STEPS, Batch, BatchOptions, BatchResult, BatchTarget
 from pecete.calls import (
     Call,
     Download,
@@ -138,6 +139,32 @@ class Client:
                 self._name(options.get("detached")),
             )
         )
+
+    def sign_batch(
+        self, items: Sequence[BatchTarget | Source], signing_key: str, **options: Unpack[BatchOptions]
+    ) -> Generator[BatchResult, None, None]:
+        """Sign up to 500 documents and steps under one authorisation; give each one's result as it comes.
+
+        An item is a `BatchTarget`, a document in any form, or the name of a step. Of what is only named the
+        service is asked for the digest. After a break the batch goes on by itself, and signs nothing twice;
+        an item that failed before the break may then come again. Leaving the iteration stops the batch.
+        """
+        targets = [self._target(item) for item in items]
+        batch = Batch(targets, signing_key, options)
+        attempts = Attempts(self._retry, self._transfer_timeout)
+        while True:
+            stream = self._stubs.signature_batches.SignBatch(
+                batch.request, timeout=attempts.remaining(), metadata=self._metadata
+            )
+            try:
+                for message in stream:
+                    if (result := batch.take(message)) is not None:
+                        yield result
+                return
+            except grpc.RpcError as failure:
+                time.sleep(batch.delay_after(failure, attempts))
+            finally:
+                stream.cancel()
 
     def augment(
         self,
@@ -331,6 +358,15 @@ class Client:
                 return reception.finish()
 
         return _persist(Attempts(self._retry, self._transfer_timeout), receive)
+
+    def _target(self, item: BatchTarget | Source) -> BatchTarget:
+        if isinstance(item, BatchTarget):
+            return item
+        name = item
+        if isinstance(item, str) and item.startswith(STEPS):
+            name = (self.get_dossier(item.partition("/steps/")[0])).document
+        stored = self.get_document(self._store(name))
+        return BatchTarget(item if isinstance(item, str) else stored.name, stored.sha256)
 
     def _settle(self, document: Source) -> str | bytes:
         settled = name_or_bytes_or_upload(document)

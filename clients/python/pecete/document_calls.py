@@ -69,6 +69,21 @@ def get_signing_key(name: str) -> Call[signing_pb2.SigningKey]:
     return ask(lambda stubs: stubs.signing.GetSigningKey, signing_pb2.GetSigningKeyRequest(name=name))
 
 
+def stated_request(signing_key: str, stated: SignatureStatements) -> signing_pb2.SignDocumentRequest:
+    """Give a request that says how is signed, and not yet what. Raises as `sign`."""
+    return signing_pb2.SignDocumentRequest(
+        signing_key=signing_key,
+        level=level_named(stated.get("level", "B-T")),
+        reason=stated.get("reason", ""),
+        location=stated.get("location", ""),
+        field_name=stated.get("field_name", ""),
+        visible_signature=stated.get("visible"),
+        certification=certification_named(stated.get("certification", "")),
+        lock=lock_named(stated.get("lock", "")),
+        commitment=commitment_named(stated.get("commitment", "")),
+    )
+
+
 def sign(
     document: str | bytes,
     signing_key: str,
@@ -81,24 +96,14 @@ def sign(
     Raises InvalidArgumentError LEVEL_UNKNOWN, SIGNATURE_FORMAT_UNKNOWN, CERTIFICATION_UNKNOWN, LOCK_UNKNOWN
     or COMMITMENT_UNKNOWN.
     """
-    request = signing_pb2.SignDocumentRequest(
-        signing_key=signing_key,
-        level=level_named(options.get("level", "B-T")),
-        pin=options.get("pin", ""),
-        reason=options.get("reason", ""),
-        location=options.get("location", ""),
-        field_name=options.get("field_name", ""),
-        visible_signature=options.get("visible"),
-        format=format_named(options.get("format", "")),
-        further_documents=further_documents,
-        detached=detached,
-        countersigned_signature=options.get("countersigned_signature", b""),
-        return_content=options.get("return_content", False),
-        certification=certification_named(options.get("certification", "")),
-        lock=lock_named(options.get("lock", "")),
-        commitment=commitment_named(options.get("commitment", "")),
-        request_id=options.get("request_id") or new_request_id(),
-    )
+    request = stated_request(signing_key, options)
+    request.pin = options.get("pin", "")
+    request.format = format_named(options.get("format", ""))
+    request.further_documents.extend(further_documents)
+    request.detached = detached
+    request.countersigned_signature = options.get("countersigned_signature", b"")
+    request.return_content = options.get("return_content", False)
+    request.request_id = options.get("request_id") or new_request_id()
     if isinstance(document, str):
         request.document = document
     else:

@@ -28,6 +28,7 @@ from pecete.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from pecete.signing.v1.signature_batches_pb2 import BatchError
 
 SERVER_UNREACHABLE = "SERVER_UNREACHABLE"
 """Reason of the UnavailableError for a call that got no answer from the service itself."""
@@ -73,6 +74,23 @@ def from_status(status: status_pb2.Status) -> PeceteError | None:
     if request.request_id:
         metadata["request_id"] = request.request_id
     return error_class(info.reason, status.message, field=field, metadata=metadata)
+
+
+def to_batch_error(error: PeceteError) -> BatchError:
+    """Pack the error of one item of a batch."""
+    return BatchError(
+        code=code_pb2.Code.Value(error.code),
+        reason=error.reason,
+        message=error.message,
+        field=error.field,
+        metadata=error.metadata,
+    )
+
+
+def from_batch_error(error: BatchError) -> PeceteError:
+    """Unpack what `to_batch_error` packed; of an unknown code it is an InternalError."""
+    kind = BY_CODE.get(_code_name(error.code), InternalError)
+    return kind(error.reason, error.message, field=error.field, metadata=dict(error.metadata))
 
 
 def _code_name(number: int) -> str:

@@ -4,7 +4,7 @@ The only module of the client that speaks PKCS#11. The library for it is an extr
 imported when a token is first asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -80,13 +80,28 @@ class TokenKey:
         Raises FailedPreconditionError PIN_INCORRECT, PIN_LOCKED or PIN_NOT_SET; UnavailableError TOKEN_FAULT,
         TOKEN_KEY_MISSING or TOKEN_SIGNATURE_WRONG.
         """
+        with self.logged_in(pin) as sign:
+            return sign(message)
+
+    @contextmanager
+    def logged_in(self, pin: str) -> Iterator[Callable[[bytes], bytes]]:
+        """Log in once, and give what signs one message after the other until the block ends.
+
+        A key that asks for the PIN each time (CKA_ALWAYS_AUTHENTICATE) gets it with each. Both raise as
+        `sign`.
+        """
         library = _pkcs11()
         secret = library.PROTECTED_AUTH if self.has_pin_pad else pin
         with _typed_faults(), self.token.open(user_pin=secret) as session:
-            answer = self._sign(library, session, self.method.token_input(message), pin)
-        signature = self.method.signature_value(answer)
-        self.method.verify(self._parsed, signature, message)
-        return signature
+
+            def sign(message: bytes) -> bytes:
+                with _typed_faults():
+                    answer = self._sign(library, session, self.method.token_input(message), pin)
+                signature = self.method.signature_value(answer)
+                self.method.verify(self._parsed, signature, message)
+                return signature
+
+            yield sign
 
     def _sign(self, library: ModuleType, session: "pkcs11.Session", octets: bytes, pin: str) -> bytes:
         attribute = library.Attribute

@@ -80,7 +80,9 @@ class SignatureSessionServiceServicer(object):
         """Takes in the signature value, checks it, and gives the signed document.
 
         A value that is not the certificate's over the signed attributes is refused as SIGNATURE_VALUE_WRONG and
-        leaves the session as it is; a session that was completed or has expired is refused.
+        leaves the session as it is; a session that was completed or has expired is refused. When the level cannot
+        be reached now, the signature is kept and the error says in which `document`; completing the session again,
+        with any value or none, goes on from there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

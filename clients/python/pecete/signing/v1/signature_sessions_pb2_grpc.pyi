@@ -45,7 +45,9 @@ class SignatureSessionServiceStub:
     """Takes in the signature value, checks it, and gives the signed document.
 
     A value that is not the certificate's over the signed attributes is refused as SIGNATURE_VALUE_WRONG and
-    leaves the session as it is; a session that was completed or has expired is refused.
+    leaves the session as it is; a session that was completed or has expired is refused. When the level cannot
+    be reached now, the signature is kept and the error says in which `document`; completing the session again,
+    with any value or none, goes on from there.
     """
 
 @_typing.type_check_only
@@ -65,7 +67,9 @@ class SignatureSessionServiceAsyncStub(SignatureSessionServiceStub):
     """Takes in the signature value, checks it, and gives the signed document.
 
     A value that is not the certificate's over the signed attributes is refused as SIGNATURE_VALUE_WRONG and
-    leaves the session as it is; a session that was completed or has expired is refused.
+    leaves the session as it is; a session that was completed or has expired is refused. When the level cannot
+    be reached now, the signature is kept and the error says in which `document`; completing the session again,
+    with any value or none, goes on from there.
     """
 
 class SignatureSessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -100,7 +104,9 @@ class SignatureSessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes in the signature value, checks it, and gives the signed document.
 
         A value that is not the certificate's over the signed attributes is refused as SIGNATURE_VALUE_WRONG and
-        leaves the session as it is; a session that was completed or has expired is refused.
+        leaves the session as it is; a session that was completed or has expired is refused. When the level cannot
+        be reached now, the signature is kept and the error says in which `document`; completing the session again,
+        with any value or none, goes on from there.
         """
 
 def add_SignatureSessionServiceServicer_to_server(servicer: SignatureSessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

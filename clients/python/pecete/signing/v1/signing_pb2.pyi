@@ -669,7 +669,10 @@ class SignDocumentRequest(_message.Message):
     signing_key: _builtins.str
     """`signingKeys/{id}`."""
     level: Global___SignatureLevel.ValueType
-    """The level to reach; it is never silently lowered."""
+    """The level to reach; it is never silently lowered. When it cannot be reached once the key has signed, the
+    error's metadata say what was `reached` and in which `document`; the same request id goes on from there, and
+    AugmentSignature does.
+    """
     pin: _builtins.str
     """The token's PIN where the key asks for it with each call. Kept nowhere."""
     reason: _builtins.str
@@ -792,7 +795,9 @@ class Signature(_message.Message):
     level: Global___SignatureLevel.ValueType
     """The level that was reached."""
     timestamp_token: _builtins.bytes
-    """The signature's time-stamp token (RFC 3161), DER; empty at level B-B."""
+    """The signature's time-stamp token (RFC 3161), DER; empty at level B-B, and where a document time-stamp was
+    added instead because the authority was away when the signature was made.
+    """
     format: Global___SignatureFormat.ValueType
     """The format in which it was made."""
     signature_sha256: _builtins.bytes
