@@ -30,6 +30,8 @@ _COLOUR_SPACE = (
     b" /Matrix [0.4124 0.2126 0.0193 0.3576 0.7152 0.1192 0.1805 0.0722 0.9505] >>]"
 )
 _LONGEST_URI = 512
+# Encoded as a drawn one is: DSS takes a stream that gets a Filter later for an undefined change.
+_NOTHING = zlib.compress(b"")
 _COMMITMENTS: dict[CommitmentType | None, str] = {
     CommitmentType.PROOF_OF_ORIGIN: "Atestă originea documentului",
     CommitmentType.PROOF_OF_RECEIPT: "Atestă primirea documentului",
@@ -84,11 +86,9 @@ class EmptyAppearance:
 
     def objects(self, first: int) -> list[bytes]:
         """The body of its one object, whatever the number `first` is."""
-        data = zlib.compress(b"")
-        # Encoded as a drawn one is: DSS takes a stream that gets a Filter for an undefined change.
         return [
             b"<< /Type /XObject /Subtype /Form /BBox [0 0 %.2f %.2f] /Filter /FlateDecode /Length %d >>\n"
-            b"stream\n%s\nendstream" % (*self.size, len(data), data)
+            b"stream\n%s\nendstream" % (*self.size, len(_NOTHING), _NOTHING)
         ]
 
 
