@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
-from pecete.errors import FailedPreconditionError
+from pecete.errors import FailedPreconditionError, ResourceExhaustedError
 from signer.asic import signing as asic
 from signer.asic.container import Container, open_container
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout
@@ -29,6 +29,9 @@ from signer.validation.cades_facts import signer_field
 
 Format = Literal["PAdES", "CAdES-detached", "CAdES-enveloping", "ASiC-S", "ASiC-E"]
 """What a signature is and where it is put; PAdES has a way of its own and no form here."""
+
+MAX_ENVELOPED_SIZE = 48 << 20
+"""Octets of the largest content that a signature is put around."""
 
 Pieces = tuple[Piece, ...]
 
@@ -70,6 +73,19 @@ class Enveloping(Detached):
     """A signature around the file at `path`, whose SHA-256 is known."""
 
     sha256: bytes
+
+    def digest(self, algorithm: str) -> bytes:
+        """Of the file. Raises as `file_content`; ResourceExhaustedError ENVELOPED_CONTENT_TOO_LARGE.
+
+        What is larger could be made, and neither judged nor raised: CMS parsers hold a signature as a whole.
+        """
+        if self.path.stat().st_size > MAX_ENVELOPED_SIZE:
+            raise ResourceExhaustedError(
+                "ENVELOPED_CONTENT_TOO_LARGE",
+                f"More than {MAX_ENVELOPED_SIZE >> 20} MiB are signed detached or in a container.",
+                field="format",
+            )
+        return super().digest(algorithm)
 
     def pieces(self, signature: CompletedSignature, token: bytes | None, time: datetime) -> Pieces:
         """The signature with the file inside. Raises as `enclose`."""

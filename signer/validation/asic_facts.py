@@ -1,10 +1,10 @@
 """Collecting the facts of the CAdES signatures in an ASiC container (EN 319 162-1)."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import IO
 
 from pecete.errors import InvalidArgumentError, PeceteError
 from signer.asic.container import Container
@@ -25,29 +25,35 @@ from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import read_signed_data
 from signer.validation.timestamps import timestamp_facts, unreadable_timestamp
 
+_CHUNK = 256 * 1024
 Found = tuple[tuple[SignatureFacts, ...], tuple[TimestampFacts, ...]]
 
 
-def collect(data: bytes) -> DocumentFacts:
-    """Facts of every signer of every signature in the container, and of the time-stamps over them.
+def collect(file: IO[bytes]) -> DocumentFacts:
+    """Facts of every signer of every signature in an open container, and of the time-stamps over them.
 
     A file that nobody signed is a fault of every signature: who trusts the container would trust the file.
     Raises what `Container` and `Layout` raise, and InvalidArgumentError DOCUMENT_DAMAGED or
     UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with CAdES.
     """
-    layout = _layout(data)
+    layout = _layout(file)
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    size = file.tell()
     try:
         signatures, stamps = (
             _Extended(layout).found() if layout.container.kind == "ASiC-E" else _simple(layout)
         )
     except DerError as error:
         raise undecodable(error) from error
-    return DocumentFacts(hashlib.sha256(data).digest(), len(data), signatures, stamps, StoredData())
+    return DocumentFacts(digest.digest(), size, signatures, stamps, StoredData())
 
 
-def _layout(data: bytes) -> Layout:
+def _layout(file: IO[bytes]) -> Layout:
     try:
-        layout = Layout(Container(io.BytesIO(data)))
+        layout = Layout(Container(file))
         layout.require_cades()
     except PeceteError as error:
         if error.reason in ("DOCUMENT_NOT_ASIC", "CONTAINER_HAS_XADES"):

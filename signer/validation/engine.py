@@ -18,6 +18,7 @@ from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
 
+_ZIP = b"PK\x03\x04"
 _MALFORMED = {
     Malformed.UNDECODABLE: "The signature in the document cannot be decoded.",
     Malformed.CONTENT_ENCAPSULATED: "A detached signature in the document has content of its own.",
@@ -37,7 +38,7 @@ def validate(
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
     with fenced():
-        facts = read_facts(read_document(document), [read_document(path) for path in detached])
+        facts = document_facts(document, detached)
         report = judge_facts(facts, policy)
     return replace(report, file=name, seconds=time.perf_counter() - started)
 
@@ -57,16 +58,25 @@ def fenced() -> Iterator[None]:
         ) from error
 
 
+def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
+    """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
+    if isinstance(document, Path):
+        with _reading(document), document.open("rb") as file:
+            if file.read(4) == _ZIP:
+                with _quiet():
+                    return asic_facts.collect(file)
+    return read_facts(read_document(document), [read_document(path) for path in detached])
+
+
 def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
     """Collect the facts of a document; raises as `validate` does."""
     if not data:
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of certificates that are read although they break a rule
+    with _quiet():
         if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
             return cades_facts.collect(data, detached)
-        if data.startswith(b"PK\x03\x04"):
-            return asic_facts.collect(data)
+        if data.startswith(_ZIP):
+            return asic_facts.collect(io.BytesIO(data))
         if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
             raise InvalidArgumentError(
                 "UNSUPPORTED_FORMAT",
@@ -74,6 +84,14 @@ def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
                 field="document",
             )
         return _pdf_facts(data)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of certificates that are read although they break a rule."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _pdf_facts(data: bytes) -> DocumentFacts:
@@ -121,8 +139,14 @@ def read_document(document: Path | bytes) -> bytes:
     """The octets of a document. Raises NotFoundError DOCUMENT_UNREADABLE."""
     if isinstance(document, bytes):
         return document
-    try:
+    with _reading(document):
         return document.read_bytes()
+
+
+@contextmanager
+def _reading(document: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise NotFoundError(
             "DOCUMENT_UNREADABLE", f"The file {document.name} cannot be read.", field="document"

@@ -19,8 +19,8 @@ _OCSP_RESPONSES = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 """id-ri-ocsp-response (RFC 5940 §2.1), and id-pkix-ocsp-basic, which some signatures have instead."""
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
 _CONTEXT_0_PRIMITIVE = 0x80
-MAX_SIZE = 16 << 20
-"""Largest SignedData, in bytes, that is read."""
+MAX_SIZE = 64 << 20
+"""Largest SignedData, with its content if that is inside, in bytes, that is read."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 from signer.material import ValidationMaterial
 from signer.validation.certificate_judgement import Use
 from signer.validation.certificates import Certificate, load_certificate
-from signer.validation.engine import fenced, read_document, read_facts
+from signer.validation.engine import document_facts, fenced
 from signer.validation.facts import CmsFacts, SignatureFacts
 from signer.validation.judgement import Judgement
 from signer.validation.levels import covering, reached
@@ -60,9 +60,7 @@ def survey(
     detached: the signed file of a signature that stands apart from it. Raises what `engine.validate` raises.
     """
     with fenced():
-        judgement = Judgement(
-            read_facts(read_document(document), [read_document(path) for path in detached]), policy
-        )
+        judgement = Judgement(document_facts(document, detached), policy)
         chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
         signatures = tuple(
             SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pecete.errors import AbortedError, FailedPreconditionError, PeceteError
+from pecete.errors import AbortedError, FailedPreconditionError, PeceteError, ResourceExhaustedError
 from signer.asic.signing import DataFile, member_names, new_manifest
 from signer.asic.writing import measure
 from signer.cades.signing import sign_content
@@ -167,6 +167,8 @@ from signer.asic.signing import DataFile
 from signer.asic.writing import measure
 from signer.forms import AsicE, Enveloping
 from signer.pieces import octets
+from signer.validation import validate
+from tests.unit.validation_documents import GOOD
 path, kind = Path(sys.argv[1]), sys.argv[2]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 content = measure(path)
@@ -180,17 +182,29 @@ with path.with_suffix(".out").open("wb") as target:
 if kind == "asic":
     for chunk in octets(sign_form(AsicE.of_container(path.with_suffix(".out")))):
         size += len(chunk)
+if kind == "asic":
+    report = validate(path.with_suffix(".out"), GOOD)
+    assert [str(each.integrity) for each in report.signatures] == ["intact"]
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
-@pytest.mark.parametrize("kind", ["asic", "enveloping"])
-def test_content_is_never_held_whole(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "size"), [("asic", 200), ("enveloping", 48)])
+def test_content_is_never_held_whole(tmp_path: Path, kind: str, size: int) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
-        os.truncate(file.fileno(), 200 << 20)
+        os.truncate(file.fileno(), size << 20)
     answer = subprocess.run(
         [sys.executable, "-c", _LARGE, str(path), kind], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert int(answer.stdout) < 32
+    assert int(answer.stdout) < 20
+
+
+def test_what_is_too_large_to_be_judged_is_not_enveloped(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        os.truncate(file.fileno(), (48 << 20) + 1)
+    with pytest.raises(ResourceExhaustedError) as refused:
+        Enveloping(path, bytes(32)).digest("sha256")
+    assert (refused.value.reason, refused.value.field) == ("ENVELOPED_CONTENT_TOO_LARGE", "format")

@@ -204,7 +204,7 @@ class _SignatureFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Signa
     SIGNATURE_FORMAT_CADES_DETACHED: _SignatureFormat.ValueType  # 2
     """A CMS signature that stands apart from the document (EN 319 122-1)."""
     SIGNATURE_FORMAT_CADES_ENVELOPING: _SignatureFormat.ValueType  # 3
-    """A CMS signature around the document (EN 319 122-1)."""
+    """A CMS signature around the document, of at most 48 MiB (EN 319 122-1)."""
     SIGNATURE_FORMAT_ASIC_S_CADES: _SignatureFormat.ValueType  # 4
     """A container with one document and a CMS signature of it (EN 319 162-1)."""
     SIGNATURE_FORMAT_ASIC_E_CADES: _SignatureFormat.ValueType  # 5
@@ -222,7 +222,7 @@ SIGNATURE_FORMAT_PADES: SignatureFormat.ValueType  # 1
 SIGNATURE_FORMAT_CADES_DETACHED: SignatureFormat.ValueType  # 2
 """A CMS signature that stands apart from the document (EN 319 122-1)."""
 SIGNATURE_FORMAT_CADES_ENVELOPING: SignatureFormat.ValueType  # 3
-"""A CMS signature around the document (EN 319 122-1)."""
+"""A CMS signature around the document, of at most 48 MiB (EN 319 122-1)."""
 SIGNATURE_FORMAT_ASIC_S_CADES: SignatureFormat.ValueType  # 4
 """A container with one document and a CMS signature of it (EN 319 162-1)."""
 SIGNATURE_FORMAT_ASIC_E_CADES: SignatureFormat.ValueType  # 5
