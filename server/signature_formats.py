@@ -126,7 +126,7 @@ def _require_fitting(request: pb.SignDocumentRequest, wanted: Format, is_further
     given = {field.name for field, _ in request.ListFields()}
     fitting = {
         "further_documents": wanted == "ASiC-E" and not is_further,
-        "detached": wanted == "CAdES-detached" and is_further,
+        "detached": wanted == "CAdES-detached" and is_further and not request.countersigned_signature,
         "countersigned_signature": is_further,
         **dict.fromkeys(_PADES_ONLY, wanted == "PAdES"),
     }

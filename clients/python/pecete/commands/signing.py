@@ -239,7 +239,8 @@ def _sign_with_key(
     """Sign with a key that the service holds; give the answer and the signer's name."""
     source: Source = document_or_file(target)
     signing_key = _choose(client.list_signing_keys(), key)
-    options["pin"] = _ask_pin(signing_key) if signing_key.pin_required else ""
+    if signing_key.pin_required:
+        options["pin"] = _ask_pin(signing_key)
     if isinstance(source, Path):
         with progress_bar(f"Sending {source.name}") as progress:
             source = client.upload(source, progress=progress)
