@@ -362,6 +362,8 @@ class Client:
     def _target(self, item: BatchTarget | Source) -> BatchTarget:
         if isinstance(item, BatchTarget):
             return item
+        if isinstance(item, Document):
+            return BatchTarget(item.name, item.sha256)
         name = item
         if isinstance(item, str) and item.startswith(STEPS):
             name = (self.get_dossier(item.partition("/steps/")[0])).document
