@@ -115,7 +115,7 @@ def test_no_pin_is_no_signature(server: TrialServer, desk: Desk, disposition: Pa
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--certificate", "00"), "TOKEN_KEY_NOT_FOUND (token)"),
+        (("--certificate", "f" * 64), "TOKEN_KEY_NOT_FOUND (token)"),
         (("--token-label", "nobody"), "TOKEN_KEY_NOT_FOUND (token)"),
         (("--token-label", ""), "TOKEN_KEY_AMBIGUOUS (certificate)"),
         (("--token", "/usr/lib/nosuch.so"), "TOKEN_MODULE_NOT_LOADED (token)"),

@@ -2,21 +2,25 @@
 
 import getpass
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pecete.calls import FORMATS, LEVELS, Source
+from pecete.batch_calls import STEPS
+from pecete.calls import FORMATS, LEVELS, Source, new_request_id
 from pecete.client import Client
 from pecete.commands.arguments import Detached, document_or_file
+from pecete.commands.batch_output import fetch_signed, free, free_target, free_targets, show_results
+from pecete.commands.batch_signing import sign_many
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
+from pecete.commands.token_batch import TokenBatch
 from pecete.commands.token_signing import TokenChoice, sign_with_token
 from pecete.document_calls import SigningOptions
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
-from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS
+from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
     PIN_TRIES_UNSPECIFIED,
@@ -95,7 +99,7 @@ def sign(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="File or documents/ID, several for an ASiC-E; with --token also dossiers/ID/steps/NUMBER.",
+            help="Files, documents/ID or dossiers/ID/steps/NUMBER; up to 500, or those of one ASiC-E.",
         ),
     ],
     key: Annotated[
@@ -111,7 +115,7 @@ def sign(
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; without it FILE-signed.pdf, FILE.p7s and so on.", dir_okay=False),
+        typer.Option(help="File to write, or for several a folder; without it FILE-signed.pdf, FILE.p7s…"),
     ] = None,
     signature_format: Annotated[
         str,
@@ -137,9 +141,12 @@ def sign(
     ] = "",
     lock: Annotated[str, typer.Option(help=f"Lock against changes: {' or '.join(LOCKS)}.")] = "",
     field: Annotated[str, typer.Option(help="Signature field to fill, or name of the new one.")] = "",
+    request_id: Annotated[
+        str, typer.Option(help="Of several that broke off: go on, with the same arguments.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Sign a PDF, or any file with --format, and write the signed one.
+    """Sign a PDF, or any file with --format, and write the signed one; or several PDFs, with one PIN.
 
     With --key the service holds the key; where that needs its PIN with each call, it is asked for on the
     terminal. With --token the key is in a token in this machine: what is to be signed is computed and shown
@@ -147,8 +154,6 @@ def sign(
     """
     if bool(key) == (token is not None):
         raise InvalidArgumentError("KEY_MISSING", "Name a key with either --key or --token.", field="key")
-    target = _only_target(targets, signature_format, token)
-    file = out or _signed_file(target, signature_format)
     shown = VisibleSignature(
         capacity=capacity, register_number=register_number, verification_uri=verification_uri, page=page
     )
@@ -163,18 +168,24 @@ def sign(
         certification=certify,
         lock=lock,
     )
+    choice = TokenChoice(token, token_label, certificate) if token else None
+    _require_fitting(targets, signature_format, choice)
+    if signature_format != "asic-e" and (len(targets) > 1 or (not choice and targets[0].startswith(STEPS))):
+        with connect(context) as client:
+            _sign_many(client, targets, choice or key, options, out, request_id, as_json=as_json)
+        return
+    file = out or _signed_file(targets[0], signature_format)
     with connect(context) as client:
         answer: SignDocumentResponse | CompleteSignatureResponse
-        if token is None:
+        if choice is None:
             further: list[Source] = [document_or_file(each) for each in targets[1:]]
             options["format"] = signature_format
             options["further_documents"] = further
             if detached:
                 options["detached"] = document_or_file(detached)
-            answer, signer = _sign_with_key(client, target, key, options)
+            answer, signer = _sign_with_key(client, targets[0], key, options)
         else:
-            choice = TokenChoice(token, token_label, certificate)
-            answer, signer = sign_with_token(client, target, choice, options)
+            answer, signer = sign_with_token(client, targets[0], choice, options)
         with progress_bar(f"Fetching {file.name}") as progress:
             client.download(answer.document.name, file, progress=progress)
     if as_json:
@@ -202,7 +213,7 @@ def augment(
 ) -> None:
     """Raise the level of signatures, wherever they were made; no key is needed."""
     source = document_or_file(document)
-    target = out or (_free_target(document, level) if isinstance(source, Path) else None)
+    target = out or (free_target(document, level) if isinstance(source, Path) else None)
     with connect(context) as client:
         if isinstance(source, Path):
             with progress_bar(f"Sending {source.name}") as progress:
@@ -247,17 +258,15 @@ def _sign_with_key(
     return client.sign(source, signing_key.name, **options), signing_key.display_name
 
 
-def _only_target(targets: list[str], signature_format: str, token: Path | None) -> str:
-    """Give the first target, after which the others go into a container."""
-    if len(targets) > 1 and signature_format != "asic-e":
+def _require_fitting(targets: Sequence[str], signature_format: str, choice: TokenChoice | None) -> None:
+    if len(targets) > 1 and signature_format not in ("", "pades", "asic-e"):
         raise InvalidArgumentError(
-            "TARGETS_TOO_MANY", "Several files are signed together with --format asic-e only.", field="file"
+            "TARGETS_TOO_MANY", "Several files are signed as PDFs, or together as asic-e.", field="format"
         )
-    if token is not None and signature_format not in ("", "pades"):
+    if choice is not None and signature_format not in ("", "pades"):
         raise InvalidArgumentError(
             "FORMAT_NOT_FOR_TOKEN", "With --token only PDFs are signed.", field="format"
         )
-    return targets[0]
 
 
 def _signed_file(target: str, signature_format: str) -> Path:
@@ -265,25 +274,33 @@ def _signed_file(target: str, signature_format: str) -> Path:
     suffix = _SUFFIXES.get(signature_format, "")
     source = Path(target)
     if not suffix or source.suffix == suffix:
-        return _free_target(target, "signed")
-    name = source.name if source.is_file() else "-".join(target.split("/")[1:])
-    return _free(source.with_name(name + suffix) if source.is_file() else Path(name + suffix))
+        return free_target(target, "signed")
+    if source.is_file():
+        return free(source.with_name(source.name + suffix))
+    return free(Path("-".join(target.split("/")[1:]) + suffix))
 
 
-def _free_target(target: str, suffix: str) -> Path:
-    """Give the file to write: beside a file, for anything else by its name in this folder."""
-    source = Path(target)
-    if not source.is_file():
-        source = Path("-".join(target.split("/")[1:]) + ".pdf")
-    return _free(source.with_stem(f"{source.stem}-{suffix}"))
-
-
-def _free(file: Path) -> Path:
-    if file.exists():
-        raise InvalidArgumentError(
-            "FILE_EXISTS", f"{file} exists; name another file with --out.", field="out"
-        )
-    return file
+def _sign_many(
+    client: Client,
+    targets: Sequence[str],
+    with_what: TokenChoice | str,
+    stated: SignatureStatements,
+    out: Path | None,
+    request_id: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Sign several targets, or a step, with a token in this machine, or with a key of the service."""
+    files = [out] if out and len(targets) == 1 else free_targets(targets, out)
+    batch_id = request_id or new_request_id()
+    if isinstance(with_what, TokenChoice):
+        results = TokenBatch(client, targets, with_what, stated, batch_id, goes_on=bool(request_id)).sign()
+    else:
+        key = _choose(client.list_signing_keys(), with_what)
+        pin = _ask_pin(key) if key.pin_required else ""
+        results = sign_many(client, targets, key.name, stated, pin, batch_id)
+    fetch_signed(client, results, files)
+    show_results(results, files, batch_id, as_json=as_json)
 
 
 def _choose(found: Iterable[SigningKey], wanted: str) -> SigningKey:

@@ -13,6 +13,7 @@ from pecete.client import Client
 from pecete.commands.arguments import document_or_file
 from pecete.commands.output import moment, progress_bar
 from pecete.errors import FailedPreconditionError
+from pecete.session_calls import PreparationOptions
 from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import (
     CompleteSignatureResponse,
@@ -50,30 +51,36 @@ def sign_with_token(
     raise.
     """
     key = find_key(choice.module, token_label=choice.label, certificate_sha256=choice.certificate)
-    session = _prepare(client, target, key, stated)
+    session = prepare(client, target, key, stated)
     with tempfile.TemporaryDirectory(prefix="pecete-") as folder:
-        document = _document(client, target, session, Path(folder))
+        document = fetch_document(client, target, session, Path(folder))
         check_session(session, document, key.certificate)
         shown = Path(folder) / "to-be-signed.pdf"
         write_signed_bytes(session, document, shown)
         for line in _lines(session, key, shown):
             typer.echo(line, err=True)
-        signature = key.sign(session.signed_attributes, _pin(key))
+        signature = key.sign(session.signed_attributes, ask_pin(key))
     return client.complete_signature(session.name, signature), key.common_name
 
 
-def _prepare(client: Client, target: str, key: TokenKey, stated: SignatureStatements) -> SignatureSession:
-    chain, algorithm = key.chain, key.method.algorithm
+def prepare(
+    client: Client, target: str, key: TokenKey, stated: SignatureStatements, request_id: str = ""
+) -> SignatureSession:
+    """Have the signature of a target prepared; a file is sent first."""
+    options = PreparationOptions(
+        **stated, chain=key.chain, algorithm=key.method.algorithm, request_id=request_id
+    )
     if target.startswith(_STEPS):
-        return client.prepare_step(target, key.certificate, **stated, chain=chain, algorithm=algorithm)
+        return client.prepare_step(target, key.certificate, **options)
     source = document_or_file(target)
     if isinstance(source, Path):
+        sending = f"{request_id}/upload" if request_id else ""
         with progress_bar(f"Sending {source.name}") as progress:
-            source = client.upload(source, progress=progress).name
-    return client.prepare_signature(source, key.certificate, **stated, chain=chain, algorithm=algorithm)
+            source = client.upload(source, progress=progress, request_id=sending).name
+    return client.prepare_signature(source, key.certificate, **options)
 
 
-def _document(client: Client, target: str, session: SignatureSession, folder: Path) -> Path:
+def fetch_document(client: Client, target: str, session: SignatureSession, folder: Path) -> Path:
     """Give the file that the signer has, or download the document."""
     if not target.startswith(_STEPS) and isinstance(file := document_or_file(target), Path):
         return file
@@ -83,7 +90,7 @@ def _document(client: Client, target: str, session: SignatureSession, folder: Pa
     return document
 
 
-def _pin(key: TokenKey) -> str:
+def ask_pin(key: TokenKey) -> str:
     """Ask for the PIN on the terminal, or on the reader's own pad."""
     if key.tries_left == "none":
         raise FailedPreconditionError("PIN_LOCKED", "The token has locked its PIN.", field="pin")
@@ -102,12 +109,13 @@ def _pin(key: TokenKey) -> str:
 
 def _lines(session: SignatureSession, key: TokenKey, shown: Path) -> Iterator[str]:
     """Everything that a signer must know, a line each."""
-    yield from _about_document(session, shown)
-    yield from _about_earlier(session.preview)
-    yield from _about_signature(session, key)
+    yield from about_document(session, shown)
+    yield from about_earlier(session.preview)
+    yield from about_signature(session, key)
 
 
-def _about_document(session: SignatureSession, shown: Path) -> Iterator[str]:
+def about_document(session: SignatureSession, shown: Path) -> Iterator[str]:
+    """What is signed, a line each; `shown` is the file to be read."""
     preview = session.preview
     yield "What is signed"
     yield from _facts(
@@ -120,7 +128,8 @@ def _about_document(session: SignatureSession, shown: Path) -> Iterator[str]:
     )
 
 
-def _about_earlier(preview: SignaturePreview) -> Iterator[str]:
+def about_earlier(preview: SignaturePreview) -> Iterator[str]:
+    """The signatures that the document has, a line each."""
     if not preview.earlier_signatures:
         yield "No earlier signatures"
         return
@@ -137,7 +146,8 @@ def _verdict(verdict: SignatureVerdict) -> str:
     return f"{verdict.signer}, {time}: {indication}{why}, {verdict.level}, changes since: {changes}"
 
 
-def _about_signature(session: SignatureSession, key: TokenKey) -> Iterator[str]:
+def about_signature(session: SignatureSession, key: TokenKey) -> Iterator[str]:
+    """What the signature will say, a line each."""
     preview, visible = session.preview, session.preview.visible_signature
     yield "What the signature will say"
     yield from _facts(

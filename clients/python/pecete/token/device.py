@@ -87,8 +87,7 @@ class TokenKey:
     def logged_in(self, pin: str) -> Iterator[Callable[[bytes], bytes]]:
         """Log in once, and give what signs one message after the other until the block ends.
 
-        A key that asks for the PIN each time (CKA_ALWAYS_AUTHENTICATE) gets it with each. Both raise as
-        `sign`.
+        A key that asks for its PIN each time (CKA_ALWAYS_AUTHENTICATE) gets it so. Both raise as `sign`.
         """
         library = _pkcs11()
         secret = library.PROTECTED_AUTH if self.has_pin_pad else pin
