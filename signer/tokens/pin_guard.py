@@ -46,6 +46,10 @@ class PinGuard:
         """Whether the token has taken the configured PIN."""
         return bool(self._state[_ACCEPTED])
 
+    def remove(self) -> None:
+        """Remove the guard's file, where the process that made the guard was killed and cannot."""
+        _remove(self._path)
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for this process's turn and log in inside the block.

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _session: TokenSession | None = None
+_guard: PinGuard | None = None
 
 
 def utc_now() -> datetime:
@@ -45,12 +46,15 @@ def open_token(
 
     Touches nothing and so cannot fail: a pool takes a failing initialiser for a crash.
     """
-    global _session
-    _session = TokenSession(configuration, guard or PinGuard(), clock)
+    global _session, _guard
+    _guard = guard or PinGuard()
+    _session = TokenSession(configuration, _guard, clock)
 
 
 def close_token() -> None:
-    """Log out and let go of the token's module, for good."""
+    """Log out and let go of the token's module for good, when nobody else is left to tidy up."""
+    if _guard is not None:
+        _guard.remove()
     unload_all()
 
 

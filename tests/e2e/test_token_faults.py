@@ -4,6 +4,7 @@ The faults come from a module in front of SoftHSM's (faulty_module.c), so they h
 """
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -267,19 +268,26 @@ if __name__ == "__main__":
 """A server that is logged in."""
 
 
-async def test_workers_of_a_killed_server_log_out(bench: Bench, module: Path, tmp_path: Path) -> None:
+async def test_workers_of_a_killed_server_log_out_and_tidy_up(
+    bench: Bench, module: Path, tmp_path: Path
+) -> None:
     (script := tmp_path / "parent.py").write_text(PARENT)
-    with subprocess.Popen([sys.executable, script, module], stdout=subprocess.PIPE, text=True) as parent:
+    (temporary := tmp_path / "temporary").mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    command = [sys.executable, str(script), str(module)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "logged in\n"
         (worker,) = (
             each for each in psutil.Process(parent.pid).children() if "spawn_main" in str(each.cmdline())
         )
+        assert list(temporary.glob("pecete-pin-*"))
         told = bench.fail("finalize")
         parent.kill()
         parent.wait()
         worker.wait(30)
     assert not told.exists()
+    assert list(temporary.glob("pecete-pin-*")) == []
 
 
 async def reason(bench: Bench, document: Path, pin: str) -> str:
