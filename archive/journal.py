@@ -34,6 +34,22 @@ class StoredEntry:
     entry: bytes
 
 
+@dataclass(frozen=True)
+class NewEntry:
+    """An act to append.
+
+    digest: hash of the bytes concerned. row: the row that the resource has after the act, values str, int,
+    bytes or None; None when the act leaves the resource without a row.
+    """
+
+    actor: str
+    act: str
+    resource: str
+    request_id: str
+    digest: bytes | None
+    row: Mapping[str, object] | None
+
+
 class Journal:
     """Appends acts. `clock` gives the aware time of each."""
 
@@ -51,37 +67,46 @@ class Journal:
         digest: bytes | None,
         row: Mapping[str, object] | None,
     ) -> int:
-        """Append one act in the caller's transaction and give its leaf index.
+        """Append one act in the caller's transaction and give its leaf index. As `append_all`."""
+        return self.append_all(connection, [NewEntry(actor, act, resource, request_id, digest, row)])
 
-        digest: hash of the bytes concerned. row: the row that the resource has after the act, values str,
-        int, bytes or None; None when the act leaves the resource without a row. Raises DataLossError
-        JOURNAL_HEAD_MISSING, JOURNAL_HEAD_MALFORMED or JOURNAL_HEAD_BEHIND (the leaf is there already),
-        InternalError ROW_VALUE_UNSUPPORTED and InvalidArgumentError TEXT_NOT_UNICODE.
+    def append_all(self, connection: Connection, entries: Sequence[NewEntry]) -> int:
+        """Append acts in the caller's transaction, one after the other; give the first one's leaf index.
+
+        Raises DataLossError JOURNAL_HEAD_MISSING, JOURNAL_HEAD_MALFORMED or JOURNAL_HEAD_BEHIND (the leaf is
+        there already), InternalError ROW_VALUE_UNSUPPORTED and InvalidArgumentError TEXT_NOT_UNICODE.
         """
         frontier = locked_head(connection)
-        entry = JournalEntry(
-            index=frontier.size,
-            time=microseconds(self._clock()),
-            actor=actor,
-            act=act,
-            resource=resource,
-            request_id=request_id,
-            digest=None if digest is None else digest.hex(),
-            row_sha256=None if row is None else row_sha256(row).hex(),
-        ).to_bytes()
-        grown, completed = frontier.append(leaf_hash(entry))
-        try:
-            connection.execute(
-                insert(journal).values(
-                    leaf_index=frontier.size, resource=resource, entry=entry, node_hashes=b"".join(completed)
-                )
+        first, time, rows = frontier.size, microseconds(self._clock()), []
+        for new in entries:
+            entry = JournalEntry(
+                index=frontier.size,
+                time=time,
+                actor=new.actor,
+                act=new.act,
+                resource=new.resource,
+                request_id=new.request_id,
+                digest=None if new.digest is None else new.digest.hex(),
+                row_sha256=None if new.row is None else row_sha256(new.row).hex(),
+            ).to_bytes()
+            grown, completed = frontier.append(leaf_hash(entry))
+            rows.append(
+                {
+                    "leaf_index": frontier.size,
+                    "resource": new.resource,
+                    "entry": entry,
+                    "node_hashes": b"".join(completed),
+                }
             )
+            frontier = grown
+        try:
+            connection.execute(insert(journal), rows)
         except IntegrityError as error:
             raise DataLossError(
                 "JOURNAL_HEAD_BEHIND", "The journal holds more entries than its head counts."
             ) from error
-        connection.execute(update(journal_head).values(size=grown.size, frontier=grown.to_bytes()))
-        return frontier.size
+        connection.execute(update(journal_head).values(size=frontier.size, frontier=frontier.to_bytes()))
+        return first
 
 
 def start_journal(connection: Connection) -> None:

@@ -17,7 +17,15 @@ from pecete.signing.v1 import signature_batches_pb2 as pb
 from server import documents
 from server.documents import Document
 from server.documents_service import document_message
-from server.idempotency import RequestKey, part_of, recall, recall_in_turn, recall_parts, remember
+from server.idempotency import (
+    RequestKey,
+    part_of,
+    recall,
+    recall_in_turn,
+    recall_parts,
+    remember,
+    remember_all,
+)
 from server.made_signatures import SignedDocument, reached_key, signature_message
 from server.signing import DocumentSigner, SigningOrder
 from server.step_orders import step_order
@@ -150,35 +158,47 @@ def register(
 ) -> list[pb.BatchSignature]:
     """Register signed items in one transaction, each with its acts and its answer.
 
-    What another server has answered meanwhile stands. Raises what `DocumentSigner.register_use` and
+    What another server has answered meanwhile stands. Raises what `SignatureRaiser.register_uses` and
     `complete_step` raise; nothing of these items stands then.
     """
     locked_head(connection)
-    first = recall_parts(connection, [prepared.item.key(request) for prepared, _signed in made])
-
-    def add(prepared: PreparedItem, signed: SignedDocument) -> pb.BatchSignature:
-        key = prepared.item.key(request)
-        if key.request_id in first:
-            return pb.BatchSignature.FromString(first[key.request_id])
-        act = Act(key.principal, key.request_id, signed.document.create_time)
-        signer.raiser.register_use(connection, act, signed)
-        answer = pb.BatchSignature(
-            document=document_message(signed.document), signature=signature_message(signed.signature)
+    keys = [prepared.item.key(request) for prepared, _signed in made]
+    first = recall_parts(connection, keys)
+    new = [(key, *each) for key, each in zip(keys, made, strict=True) if key.request_id not in first]
+    if new:
+        time = new[0][2].document.create_time
+        acts = [Act(key.principal, key.request_id, time) for key, _prepared, _signed in new]
+        signer.raiser.register_uses(
+            connection, [(act, signed) for act, (_key, _prepared, signed) in zip(acts, new, strict=True)]
         )
-        if prepared.leave is not None:
-            answer.dossier = complete_step(
-                connection,
-                journal,
-                act,
-                prepared.leave,
-                document=signed.document.name,
-                document_sha256=signed.document.sha256,
-                signature=step_signature(signed.signature, prepared.leave.certificate_sha256),
-            ).name
-        remember(connection, key, answer, act.time)
-        return answer
+        answers = [
+            _answer(connection, journal, act, prepared, signed)
+            for act, (_key, prepared, signed) in zip(acts, new, strict=True)
+        ]
+        kept = [(key, answer) for (key, *_rest), answer in zip(new, answers, strict=True)]
+        remember_all(connection, kept, time)
+        first |= {key.request_id: answer.SerializeToString() for key, answer in kept}
+    return [pb.BatchSignature.FromString(first[key.request_id]) for key in keys]
 
-    return [add(prepared, signed) for prepared, signed in made]
+
+def _answer(
+    connection: Connection, journal: Journal, act: Act, prepared: PreparedItem, signed: SignedDocument
+) -> pb.BatchSignature:
+    """Give the answer of an item; where it is a step, the dossier moves on."""
+    answer = pb.BatchSignature(
+        document=document_message(signed.document), signature=signature_message(signed.signature)
+    )
+    if prepared.leave is not None:
+        answer.dossier = complete_step(
+            connection,
+            journal,
+            act,
+            prepared.leave,
+            document=signed.document.name,
+            document_sha256=signed.document.sha256,
+            signature=step_signature(signed.signature, prepared.leave.certificate_sha256),
+        ).name
+    return answer
 
 
 def _name(target: Target) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 
-from archive.journal import Journal
+from archive.journal import Journal, NewEntry
 from pecete.errors import AbortedError, NotFoundError
 from workflow.journal import Act
 
@@ -97,8 +97,12 @@ def add(
         row=asdict(document),
     )
     if not exists(document.sha256.hex()):
-        raise AbortedError("OBJECT_GONE", "The stored bytes were removed meanwhile; send them again.")
+        raise _object_gone()
     connection.execute(insert(documents).values(asdict(document)))
+
+
+def _object_gone() -> AbortedError:
+    return AbortedError("OBJECT_GONE", "The stored bytes were removed meanwhile; send them again.")
 
 
 def get(connection: Connection, name: str) -> Document:
@@ -110,6 +114,20 @@ def get(connection: Connection, name: str) -> Document:
     if row is None:
         raise NotFoundError("DOCUMENT_NOT_FOUND", "There is no such document.", field="document")
     return Document(**row)
+
+
+def add_all(
+    connection: Connection,
+    journal: Journal,
+    made: Sequence[tuple[NewEntry, Document]],
+    more: Sequence[NewEntry],
+    exists: Callable[[str], bool],
+) -> None:
+    """Write many documents' rows at once, each with its act, and further acts. Raises as `add`."""
+    journal.append_all(connection, [*(entry for entry, _document in made), *more])
+    if not all(exists(document.sha256.hex()) for _entry, document in made):
+        raise _object_gone()
+    connection.execute(insert(documents), [asdict(document) for _entry, document in made])
 
 
 def find(connection: Connection, names: Sequence[str]) -> dict[str, Document]:

@@ -149,18 +149,25 @@ def remember(connection: Connection, key: RequestKey, answer: Message, now: int)
 
     Raises AbortedError REQUEST_ANSWERED when the same request was answered all the same.
     """
-    if not key.request_id:
-        return
-    row = {
-        "principal": key.principal,
-        "request_id": key.request_id,
-        "method": key.method,
-        "request_sha256": key.request_sha256,
-        "answer": answer.SerializeToString(),
-        "create_time": now,
-    }
+    if key.request_id:
+        remember_all(connection, [(key, answer)], now)
+
+
+def remember_all(connection: Connection, answers: Sequence[tuple[RequestKey, Message]], now: int) -> None:
+    """Keep several answers at once, to requests that have ids. Raises as `remember`."""
+    rows = [
+        {
+            "principal": key.principal,
+            "request_id": key.request_id,
+            "method": key.method,
+            "request_sha256": key.request_sha256,
+            "answer": answer.SerializeToString(),
+            "create_time": now,
+        }
+        for key, answer in answers
+    ]
     try:
-        connection.execute(insert(answered_requests).values(row))
+        connection.execute(insert(answered_requests), rows)
     except IntegrityError as error:
         raise AbortedError("REQUEST_ANSWERED", "The same request was answered meanwhile.") from error
 

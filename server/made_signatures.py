@@ -4,12 +4,13 @@ Once a token has signed, nothing of it is lost: when what the level needs beside
 is registered at the level that was reached, the error names it, and the same request goes on from it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from archive.journal import NewEntry
 from archive.objects import StoredObject
 from pecete.errors import PeceteError
 from pecete.signing.v1 import signing_pb2 as pb
@@ -134,22 +135,19 @@ class SignatureRaiser:
         kind = "signature.augment" if signed.source is None else "signature.create"
         self._keeper.register(connection, act, signed.document, kind)
 
-    def register_use(self, connection: Connection, act: Act, signed: SignedDocument) -> None:
-        """Write the new document as `register` does, and the use of a key of ours, if it was used now.
+    def register_uses(self, connection: Connection, made: Sequence[tuple[Act, SignedDocument]]) -> None:
+        """Write new documents as `register` does, and the uses of keys of ours, of those that were used now.
 
         The act `key.use` names the key, who used it, and the SHA-256 of the document that it signed.
         """
-        self.register(connection, act, signed)
-        if signed.source is not None:
-            self._keeper.journal.append(
-                connection,
-                actor=act.actor,
-                act="key.use",
-                resource=signed.signature.signing_key,
-                request_id=act.request_id,
-                digest=signed.source.sha256,
-                row=None,
-            )
+        added, uses = [], []
+        for act, signed in made:
+            row, made_by = signed.document, "signature.augment"
+            if signed.source is not None:
+                made_by = "signature.create"
+                uses.append(_entry(act, "key.use", signed.signature.signing_key, signed.source.sha256, None))
+            added.append((_entry(act, made_by, row.name, row.sha256, asdict(row)), row))
+        documents.add_all(connection, self._keeper.journal, added, uses, self._keeper.store.exists)
 
     def described(self, stored: StoredObject, like: Document) -> Document:
         """Give the description of a new object that has come of a document, before it is registered."""
@@ -167,7 +165,7 @@ class SignatureRaiser:
         if (first := recall_in_turn(connection, reached)) is not None:
             return pb.SignDocumentResponse.FromString(first).document.name
         act = Act(request.principal, request.request_id, signed.document.create_time)
-        self.register_use(connection, act, signed)
+        self.register_uses(connection, [(act, signed)])
         kept = pb.SignDocumentResponse(signature=signature_message(signed.signature))
         kept.document.name = signed.document.name
         remember(connection, reached, kept, act.time)
@@ -177,6 +175,10 @@ class SignatureRaiser:
 def reached_key(request: RequestKey, source_sha256: bytes) -> RequestKey:
     """Give the key under which is kept what a request has reached with a document."""
     return part_of(request, f"reached/{source_sha256.hex()}")
+
+
+def _entry(act: Act, kind: str, resource: str, digest: bytes, row: Mapping[str, object] | None) -> NewEntry:
+    return NewEntry(act.actor, kind, resource, act.request_id, digest, row)
 
 
 def signature_message(made: MadeSignature) -> pb.Signature:

@@ -145,7 +145,7 @@ class SigningService(rpc.SigningServiceServicer):
         )
 
         def register(connection: Connection, act: Act) -> None:
-            self._signer.raiser.register_use(connection, act, signed)
+            self._signer.raiser.register_uses(connection, [(act, signed)])
 
         return await self._registered(request, key, source, register, answer)
 

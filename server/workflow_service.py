@@ -182,7 +182,7 @@ class WorkflowService(rpc.WorkflowServiceServicer):
         signed_before = recall_step(connection, act, leave.name, certificate_sha256=leave.certificate_sha256)
         if signed_before is not None:
             return signed_before
-        self._signer.raiser.register_use(connection, act, signed)
+        self._signer.raiser.register_uses(connection, [(act, signed)])
         return complete_step(
             connection,
             self._journal,
