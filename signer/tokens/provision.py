@@ -45,9 +45,12 @@ class GeneratedKey:
     public_key: bytes
 
 
-def initialise_token(module_path: str, label: str, so_pin: str, pin: str) -> None:
+def initialise_token(
+    module_path: str, label: str, so_pin: str, pin: str, *, factory_so_pin: str = ""
+) -> None:
     """Make a token of the module's first blank slot, with these PINs of security officer and user.
 
+    factory_so_pin: what blank tokens of this module want of their security officer; "": nothing.
     Raises InvalidArgumentError TOKEN_LABEL_TOO_LONG, UnavailableError TOKEN_SLOT_MISSING when no slot is
     blank, TOKEN_MODULE_NOT_LOADED or TOKEN_FAULT.
     """
@@ -58,14 +61,16 @@ def initialise_token(module_path: str, label: str, so_pin: str, pin: str) -> Non
         blank = next((each for each in module.get_tokens() if _is_blank(each)), None)
         if blank is None:
             raise UnavailableError("TOKEN_SLOT_MISSING", "The module has no blank slot for a new token.")
-        before = {each.serial for each in module.get_tokens()}
-        module.initialise_token(blank.slot.slot_id, so_pin, label)
-        # Initialising may move the token to another slot.
-        made = [each for each in module.get_tokens() if each.serial not in before]
+        before = {(each.serial, each.label) for each in module.get_tokens()}
+        module.initialise_token(blank.slot.slot_id, factory_so_pin or so_pin, label)
+        # Initialising may move the token to another slot, and serials repeat.
+        made = [each for each in module.get_tokens() if (each.serial, each.label) not in before]
         token = next((each for each in made if clean_text(each.label) == label), None)
         if token is None:
             raise UnavailableError("TOKEN_FAULT", "The module does not show the token that it made.")
-        with token.open(rw=True, so_pin=so_pin) as session:
+        with token.open(rw=True, so_pin=factory_so_pin or so_pin) as session:
+            if factory_so_pin:
+                session.set_pin(factory_so_pin, so_pin)
             session.init_pin(pin)
 
 
