@@ -108,6 +108,12 @@ class TestPki:
             )
         return builder.sign(self._intermediate_key, hashes.SHA384())
 
+    def issue_authentication(self, holder: Holder, public_key: HolderKey) -> x509.Certificate:
+        """Issue a certificate for logging in somewhere: critical key usage digitalSignature alone."""
+        builder = self._holder_builder(holder.subject(), public_key, HOLDER_LIFE)
+        builder = builder.add_extension(_key_usage(digital_signature=True), critical=True)
+        return builder.sign(self._intermediate_key, hashes.SHA384())
+
     def issue_timestamping(
         self,
         holder: Holder,

@@ -92,7 +92,7 @@ class Provisioned:
     @property
     def environment(self) -> Mapping[str, str]:
         """Variables under which a process sees these tokens."""
-        return {"SOFTHSM2_CONF": str(self.configuration)}
+        return environment_of(self.configuration)
 
     def token(self, label: str) -> ProvisionedToken:
         """Give a token by its label. Raises KeyError."""
@@ -136,14 +136,8 @@ def provision(
     pki = pki or TestPki()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     configuration = _write_configuration(directory.resolve())
-    maker = ProcessPoolExecutor(
-        1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_use,
-        initargs=(configuration,),
-    )
-    with maker:
-        tokens = tuple(_make_token(maker, module, plan, pki) for plan in plans)
+    with token_maker(environment_of(configuration)) as maker:
+        tokens = tuple(make_token(maker, module, plan, pki) for plan in plans)
     timestamping_key = ec.generate_private_key(ec.SECP256R1())
     timestamping = pki.issue_timestamping(TIMESTAMPING_HOLDER, timestamping_key.public_key())
     root_list, intermediate_list = pki.revocation_lists(time or datetime.now(UTC))
@@ -162,6 +156,45 @@ def provision(
         timestamping_certificate=_write(directory / "tsa.pem", timestamping.public_bytes(Encoding.PEM)),
         timestamping_key=_write(directory / "tsa-key.pem", private),
     )
+
+
+def environment_of(configuration: Path) -> dict[str, str]:
+    """Give the variables under which a process sees the tokens of a SoftHSM configuration."""
+    return {"SOFTHSM2_CONF": str(configuration)}
+
+
+def token_maker(environment: Mapping[str, str]) -> ProcessPoolExecutor:
+    """Give a process in which `make_token` works, with these variables; this one stays without the module."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_use, initargs=(environment,))
+
+
+def make_token(
+    maker: ProcessPoolExecutor, module: Path, plan: TokenPlan, pki: TestPki, *, factory_so_pin: str = ""
+) -> ProvisionedToken:
+    """Make the planned token of a blank slot, with random PINs. Raises as `initialise_token`."""
+    pin, so_pin = random_pin(), random_pin()
+    make = partial(initialise_token, factory_so_pin=factory_so_pin)
+    maker.submit(make, str(module), plan.label, so_pin, pin).result()
+    return fill_token(maker, module, plan, pki, pin=pin, so_pin=so_pin)
+
+
+def fill_token(
+    maker: ProcessPoolExecutor, module: Path, plan: TokenPlan, pki: TestPki, *, pin: str, so_pin: str
+) -> ProvisionedToken:
+    """Make the planned key and its certificate in a token that is initialised. Raises as `writable_token`."""
+    configuration = TokenConfiguration(plan.label, str(module), plan.label, pin=pin)
+    public_key = load_der_public_key(maker.submit(_generate, configuration, plan).result())
+    issue = pki.issue_timestamping if plan.timestamping else pki.issue_signer
+    issued = issue(plan.holder, cast("HolderKey", public_key), life=plan.life)
+    certificate = issued.public_bytes(Encoding.DER)
+    maker.submit(_import, configuration, certificate, pki.chain).result()
+    return ProvisionedToken(plan, pin, so_pin, certificate, pki.chain)
+
+
+def random_pin() -> str:
+    """Give a PIN of eight digits, which every provider takes."""
+    return f"{secrets.randbelow(10**8):08}"
 
 
 def _write(path: Path, octets: bytes) -> Path:
@@ -184,20 +217,8 @@ def _write_configuration(directory: Path) -> Path:
     return configuration
 
 
-def _use(configuration: Path) -> None:
-    os.environ["SOFTHSM2_CONF"] = str(configuration)
-
-
-def _make_token(maker: ProcessPoolExecutor, module: Path, plan: TokenPlan, pki: TestPki) -> ProvisionedToken:
-    pin, so_pin = (f"{secrets.randbelow(10**8):08}" for _ in range(2))
-    configuration = TokenConfiguration(plan.label, str(module), plan.label, pin=pin)
-    maker.submit(initialise_token, str(module), plan.label, so_pin, pin).result()
-    public_key = load_der_public_key(maker.submit(_generate, configuration, plan).result())
-    issue = pki.issue_timestamping if plan.timestamping else pki.issue_signer
-    issued = issue(plan.holder, cast("HolderKey", public_key), life=plan.life)
-    certificate = issued.public_bytes(Encoding.DER)
-    maker.submit(_import, configuration, certificate, pki.chain).result()
-    return ProvisionedToken(plan, pin, so_pin, certificate, pki.chain)
+def _use(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
 
 
 def _generate(configuration: TokenConfiguration, plan: TokenPlan) -> bytes:
