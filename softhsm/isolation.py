@@ -5,7 +5,7 @@
 Some PKCS#11 modules talk to daemons at fixed places: a socket in /run, tokens in /var/lib, shared memory, a
 port. Root runs the command in namespaces of its own (unshare of util-linux): /run, /dev/shm and the folders
 that `private_folder` is asked for are empty ones, for the command alone; there is no network but a loopback
-of its own; what it started ends with it. Anybody else runs the command as it is, and `private_folder` refuses.
+of its own; what it started ends with it. Anybody else runs the command as it is; `private_folder` refuses.
 """
 
 import os

@@ -40,7 +40,7 @@ _FIRST_PORT = 35963
 _FIRST_SERIAL = 10_000_001
 
 _READER = """\
-FRIENDLYNAME "Yubico YubiKey Virtual {number}"
+FRIENDLYNAME "{name}"
 DEVICENAME /dev/null:{port}
 LIBPATH {driver}
 CHANNELID {port}
@@ -108,21 +108,21 @@ class CardReaders:
 def card_readers(folder: Path, pki: TestPki) -> Iterator[CardReaders]:
     """Start pcscd with a card in each of its readers, and stop it at the end of the block.
 
-    Raises FailedPreconditionError PROVIDER_NOT_AVAILABLE, UnavailableError PROVIDER_FAILED or
-    READER_NOT_READY.
+    Raises FailedPreconditionError PROVIDER_NOT_AVAILABLE, UnavailableError PROVIDER_FAILED.
     """
     require_files("pcscd", _PCSCD)
     require_files("vsmartcard-vpcd", _DRIVER)
     require_isolation()
     _SOCKET_FOLDER.mkdir()
     folder.mkdir()
-    cards = tuple(_make_card(number, plan, pki) for number, plan in enumerate((*plans(KINDS), SPARE)))
+    log = folder / "pcscd.log"
+    cards = tuple(_make_card(number, plan, pki, log) for number, plan in enumerate((*plans(KINDS), SPARE)))
     readers = folder / "readers.conf"
     readers.write_text("".join(_reader(folder, number) for number in range(len(cards))), encoding="utf-8")
     opensc = folder / "opensc.conf"
     opensc.write_text(_OPENSC_CONFIGURATION, encoding="ascii")
-    command = (_PCSCD, "--foreground", "--config", readers)
-    with daemon(command, folder / "pcscd.log", (_SOCKET_FOLDER / "pcscd.comm").exists, os.environ):
+    command = (_PCSCD, "--foreground", "--info", "--config", readers)
+    with daemon(command, log, (_SOCKET_FOLDER / "pcscd.comm").exists, os.environ):
         for card in cards:
             card.slot.insert()
         try:
@@ -132,7 +132,7 @@ def card_readers(folder: Path, pki: TestPki) -> Iterator[CardReaders]:
                 card.slot.remove()
 
 
-def _make_card(number: int, plan: TokenPlan, pki: TestPki) -> InsertedCard:
+def _make_card(number: int, plan: TokenPlan, pki: TestPki, log: Path) -> InsertedCard:
     signature_key, authentication_key = _make_key(plan.kind), _make_key("p256")
     content = CardContent(
         serial=_FIRST_SERIAL + number,
@@ -144,7 +144,8 @@ def _make_card(number: int, plan: TokenPlan, pki: TestPki) -> InsertedCard:
         },
     )
     card = PivCard(content)
-    return InsertedCard(plan, content, card, ReaderSlot(_port(number), ANSWER_TO_RESET, card), pki.chain)
+    slot = ReaderSlot(_name(number), _port(number), log, card, ANSWER_TO_RESET)
+    return InsertedCard(plan, content, card, slot, pki.chain)
 
 
 def _make_key(kind: KeyKind) -> CardKey:
@@ -157,6 +158,10 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
+def _name(number: int) -> str:
+    return f"Yubico YubiKey Virtual {number}"
+
+
 def _port(number: int) -> int:
     """Give a reader's port; each takes two, for the driver has two slots."""
     return _FIRST_PORT + 2 * number
@@ -165,4 +170,4 @@ def _port(number: int) -> int:
 def _reader(folder: Path, number: int) -> str:
     """Describe a reader. The driver keeps its slots in global variables, so each reader has a copy of it."""
     driver = Path(shutil.copy(_DRIVER, folder / f"vpcd-{number}.so"))
-    return _READER.format(number=number, port=_port(number), driver=driver)
+    return _READER.format(name=_name(number), port=_port(number), driver=driver)

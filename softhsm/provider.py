@@ -79,15 +79,22 @@ def daemon(
     with log.open("ab") as out:
         process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=out)
     try:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise UnavailableError("PROVIDER_FAILED", f"{command[0]} did not start; {log} says why.")
-            time.sleep(_POLL_SECONDS)
+        wait_until(lambda: is_ready() or process.poll() is not None, f"{command[0]} did not start: {log}")
+        if process.poll() is not None:
+            raise UnavailableError("PROVIDER_FAILED", f"{command[0]} has ended; {log} says why.")
         yield
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_until(is_done: Callable[[], bool], complaint: str) -> None:
+    """Wait for another process. Raises UnavailableError PROVIDER_FAILED when that takes too long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise UnavailableError("PROVIDER_FAILED", complaint)
+        time.sleep(_POLL_SECONDS)
 
 
 def run(command: Sequence[str | Path], environment: Mapping[str, str], *, typed: str = "") -> str:

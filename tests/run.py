@@ -43,9 +43,9 @@ def tool(name: str) -> str:
     return str(BIN / name)
 
 
-def pytest(folder: str) -> tuple[str, ...]:
+def pytest(folder: str, marks: str = "") -> tuple[str, ...]:
     """Command of one kind of tests; skipped tests say why."""
-    return (tool("python"), "-m", "pytest", f"tests/{folder}", "-rs")
+    return (tool("python"), "-m", "pytest", f"tests/{folder}", "-rs", "-m", marks)
 
 
 STAGES = (
@@ -66,7 +66,12 @@ STAGES = (
     ),
     Stage("unit", "pure tests", pytest("unit")),
     Stage("e2e", "real servers, tokens and databases", pytest("e2e")),
-    Stage("conformance", "outside judges and the corpus", pytest("conformance")),
+    Stage("conformance", "outside judges and the corpus", pytest("conformance", "not hsm")),
+    Stage(
+        "hsm",
+        "every PKCS#11 provider that runs here",
+        (tool("python"), "-m", "softhsm.isolation", *pytest("conformance", "hsm")),
+    ),
     Stage("benchmarks", "JSON, ratios in one run", (tool("python"), "-m", "tests.benchmarks"), optional=True),
 )
 
@@ -97,13 +102,13 @@ def run(stage: Stage) -> Outcome:
 
 
 def show(stage: Stage, outcome: Outcome) -> None:
-    """Print the stage's line, the reasons of skipped tests, and the output of a failure."""
+    """Print the stage's line, what was tried and skipped, and the output of a failure."""
     word = "ok  " if outcome.code == 0 else "FAIL"
     counted = ", ".join(f"{n} {kind}" for kind, n in outcome.counts.items())
     say(f"{word} {stage.name:<12} {outcome.seconds:6.1f} s  {counted or stage.purpose}")
     text = (LOGS / f"{stage.name}.log").read_text(errors="replace")
     for line in text.splitlines():
-        if line.startswith("SKIPPED"):
+        if line.startswith(("SKIPPED", "PROVIDER")):
             say(f"       {line}")
     if outcome.code:
         say(text[-20_000:])

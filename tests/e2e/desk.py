@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -139,18 +139,27 @@ def sign_at_desk(
     server: TrialServer, desk: Desk, label: str, target: str | Path, *arguments: str | Path, pin: str = ""
 ) -> Terminal:
     """Run `pecete sign --token` as a person does, who types the PIN on the terminal when asked."""
-    environment = {
-        **desk.environment,
+    token = ("--token", desk.tokens.module, "--token-label", label)
+    environment = {**desk.environment, **caller_environment(server, label)}
+    return sign_on_terminal((target, *token, *arguments), environment, pin or desk.token(label).pin)
+
+
+def caller_environment(server: TrialServer, principal: str) -> dict[str, str]:
+    """Give the variables under which `pecete` calls a server as a principal."""
+    return {
         "PECETE_SERVER": server.addresses["grpc"],
         "PECETE_CREDENTIALS": str(server.trial.directory / CREDENTIALS),
-        "PECETE_TOKEN": server.trial.api_tokens[label],
+        "PECETE_TOKEN": server.trial.api_tokens[principal],
     }
-    token = ["--token", desk.tokens.module, "--token-label", label]
-    command = [str(part) for part in (PECETE, "sign", target, *token, *arguments)]
+
+
+def sign_on_terminal(arguments: Sequence[str | Path], environment: Mapping[str, str], pin: str) -> Terminal:
+    """Run `pecete sign` with these arguments on a terminal, and type the PIN there when it is asked for."""
+    command = [str(part) for part in (PECETE, "sign", *arguments)]
     with _terminal() as (terminal, other_side):
         process = subprocess.Popen(
             command,
-            env=environment,
+            env=dict(environment),
             stdin=other_side,
             stdout=subprocess.PIPE,
             stderr=other_side,
@@ -162,7 +171,7 @@ def sign_at_desk(
         while b"in order to sign: " not in shown and (more := _read(terminal)):
             shown += more
         if b"in order to sign: " in shown:
-            os.write(terminal, (pin or desk.token(label).pin).encode() + b"\n")
+            os.write(terminal, pin.encode() + b"\n")
         output, _ = process.communicate()
         while more := _read(terminal):
             shown += more
