@@ -33,7 +33,7 @@ class Provider:
     """A PKCS#11 module, variables under which a process sees its tokens, and a token for each kind of key.
 
     Several of these may be one token with several keys. spare: the token whose PIN may be tried until it is
-    locked, after all else.
+    locked, after all else. version: "" where the module tells it.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Provider:
     environment: Mapping[str, str]
     tokens: tuple[ProvisionedToken, ...]
     spare: ProvisionedToken
+    version: str = ""
 
     def token(self, kind: KeyKind) -> ProvisionedToken:
         """Give the token that holds a key of this kind. Raises KeyError."""

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
 from multiprocessing.util import Finalize
 
 import pkcs11
@@ -83,6 +84,15 @@ class Module(_pkcs11.lib):
         """Call C_Finalize: every session of this process ends and every login with it."""
         self._is_initialized = False
         self._functions.finalize(None)
+
+    def tokens(self) -> Iterator[pkcs11.Token]:
+        """Give the tokens that are there; a slot that answers with an error hides no other."""
+        for slot in self.get_slots(token_present=True):
+            try:
+                token = slot.get_token()
+            except pkcs11.PKCS11Error:
+                continue
+            yield token
 
     def initialise_token(self, slot_id: int, so_pin: str, label: str) -> None:
         """Call C_InitToken: whatever was in the token is destroyed (PKCS#11 v2.40 §5.5).

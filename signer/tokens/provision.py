@@ -58,13 +58,13 @@ def initialise_token(
         raise InvalidArgumentError("TOKEN_LABEL_TOO_LONG", "A token's label has at most 32 octets in UTF-8.")
     with typed_faults():
         module = load(module_path)
-        blank = next((each for each in module.get_tokens() if _is_blank(each)), None)
+        blank = next((each for each in module.tokens() if _is_blank(each)), None)
         if blank is None:
             raise UnavailableError("TOKEN_SLOT_MISSING", "The module has no blank slot for a new token.")
-        before = {(each.serial, each.label) for each in module.get_tokens()}
+        before = {(each.serial, each.label) for each in module.tokens()}
         module.initialise_token(blank.slot.slot_id, factory_so_pin or so_pin, label)
         # Initialising may move the token to another slot, and serials repeat.
-        made = [each for each in module.get_tokens() if (each.serial, each.label) not in before]
+        made = [each for each in module.tokens() if (each.serial, each.label) not in before]
         token = next((each for each in made if clean_text(each.label) == label), None)
         if token is None:
             raise UnavailableError("TOKEN_FAULT", "The module does not show the token that it made.")

@@ -238,7 +238,7 @@ class TokenSession:
 
 def find_token(module: Module, configuration: TokenConfiguration) -> pkcs11.Token:
     """Give the token that is meant. Raises NoSuchToken, FailedPreconditionError TOKEN_AMBIGUOUS."""
-    found = [token for token in module.get_tokens() if _is_meant(token, configuration)]
+    found = [token for token in module.tokens() if _is_meant(token, configuration)]
     if len(found) > 1:
         raise FailedPreconditionError(
             "TOKEN_AMBIGUOUS", "Several tokens have this label; their serials tell them apart."

@@ -10,7 +10,7 @@ import pytest
 from pecete.errors import FailedPreconditionError
 from server.trial import Settings, Trial, make_trial
 from signer.tokens.provision import KeyKind
-from softhsm import opencryptoki, piv
+from softhsm import kryoptic, opencryptoki, piv
 from softhsm.piv import CardReaders
 from softhsm.provider import SPARE, Provider, plans
 from tests.conformance.provider_page import Measured
@@ -19,11 +19,14 @@ SOFTHSM = "SoftHSM"
 CARDS = "virtual cards"
 KINDS: dict[str, tuple[KeyKind, ...]] = {
     SOFTHSM: ("rsa2048", "rsa3072", "p256", "p384"),
+    kryoptic.NAME: kryoptic.KINDS,
     opencryptoki.NAME: opencryptoki.KINDS,
     piv.OPENSC: piv.KINDS,
     piv.YKCS11: tuple(kind for kind in piv.KINDS if kind != "rsa3072"),
 }
 """Every provider, and the kinds of keys that it has."""
+
+CARD_PROVIDERS = (piv.OPENSC, piv.YKCS11)
 
 SERVER_KINDS: dict[str, tuple[KeyKind, ...]] = {
     **KINDS,
@@ -71,7 +74,11 @@ class Matrix:
 
     def wrong_pins(self, name: str) -> int | None:
         """Give how often the spare token was given a wrong PIN; None where only the token knows."""
-        return self.readers().spare.card.wrong_pins if name in (piv.OPENSC, piv.YKCS11) else None
+        return self.readers().spare.card.wrong_pins if name in CARD_PROVIDERS else None
+
+    def card_signatures(self, kind: KeyKind) -> int:
+        """Give how often the card with a key of this kind has signed; 0 where there is none."""
+        return self._readers.card(kind).card.signatures if self._readers else 0
 
     def start(self, folder: Path, stack: ExitStack) -> None:
         """Start what this machine can; it runs until the stack is closed."""
@@ -90,10 +97,11 @@ class Matrix:
         self._readers = readers = attempt(CARDS, enter(piv.card_readers(folder / "piv", pki)))
         makers: dict[str, Callable[[], Provider]] = {
             SOFTHSM: self._softhsm,
+            kryoptic.NAME: enter(kryoptic.kryoptic(folder / "kryoptic", pki)),
             opencryptoki.NAME: enter(opencryptoki.opencryptoki(folder / "opencryptoki", pki)),
         }
         if readers is None:
-            self._reasons |= dict.fromkeys((piv.OPENSC, piv.YKCS11), self._reasons[CARDS])
+            self._reasons |= dict.fromkeys(CARD_PROVIDERS, self._reasons[CARDS])
         else:
             makers |= {piv.OPENSC: readers.opensc, piv.YKCS11: readers.ykcs11}
         for name, make in makers.items():

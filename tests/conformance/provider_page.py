@@ -1,6 +1,6 @@
 """docs/providers.md: three tables of what the tests measured, and whether it still says the truth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,12 +88,14 @@ def render_page(rows: Mapping[tuple[str, str], Sequence[Row]], providers: Sequen
 
 def differences(
     measured: Mapping[tuple[str, str], Sequence[Row]], stated: Mapping[tuple[str, str], Sequence[Row]]
-) -> Iterator[str]:
-    """Name each row that only one of both has."""
+) -> list[str]:
+    """Name each row that only one of both has, the page's with - and the measured one with +."""
+    found = []
     for place in sorted({*measured, *stated}):
         before, now = stated.get(place, ()), measured.get(place, ())
-        yield from (f"not measured any more: {_line(row)}" for row in before if row not in now)
-        yield from (f"not on the page: {_line(row)}" for row in now if row not in before)
+        found += [f"- {_line(row)}" for row in before if row not in now]
+        found += [f"+ {_line(row)}" for row in now if row not in before]
+    return found
 
 
 def _line(cells: Row) -> str:

@@ -15,16 +15,18 @@ from pecete.errors import PeceteError
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
 from server.trial import DEPARTMENT, TrialServer
 from signer.tokens.provision import KeyKind
-from softhsm import piv
+from softhsm import kryoptic, opencryptoki, piv
 from softhsm.provision import ProvisionedToken
-from tests.conformance.provider_matrix import SERVER_KINDS, SIGNER, SOFTHSM, Matrix
+from tests.conformance.provider_matrix import CARD_PROVIDERS, SERVER_KINDS, SIGNER, SOFTHSM, Matrix
 from tests.e2e.desk import caller_environment, sign_on_terminal
 
 pytestmark = [pytest.mark.conformance, pytest.mark.hsm]
 
 DISPOSITION = Path(__file__).parent.parent / "samples" / "dispozitia-primarului.pdf"
 CASES = [(name, kind) for name, kinds in SERVER_KINDS.items() for kind in kinds]
-CARD_CASES: tuple[tuple[str, KeyKind], ...] = (
+TERMINAL_CASES: tuple[tuple[str, KeyKind], ...] = (
+    (opencryptoki.NAME, "rsa3072"),
+    (kryoptic.NAME, "p384"),
     (piv.OPENSC, "rsa2048"),
     (piv.OPENSC, "rsa3072"),
     (piv.OPENSC, "p256"),
@@ -39,15 +41,17 @@ def department(server: TrialServer) -> Iterator[Client]:
         yield client
 
 
-def signing_key(token: ProvisionedToken) -> str:
-    return f"signingKeys/{hashlib.sha256(token.certificate).hexdigest()}"
+def key_id(token: ProvisionedToken) -> str:
+    return hashlib.sha256(token.certificate).hexdigest()
 
 
 def sign(server: TrialServer, name: str, token: ProvisionedToken) -> str:
     """Sign the disposition with a token's key and give the name of what came of it."""
     principal = token.plan.kind if name == SOFTHSM else SIGNER
     with server.client(principal) as client:
-        return client.sign(DISPOSITION, signing_key(token), level="B-T", pin=token.pin).document.name
+        return client.sign(
+            DISPOSITION, f"signingKeys/{key_id(token)}", level="B-T", pin=token.pin
+        ).document.name
 
 
 def judge(department: Client, document: str | Path, token: ProvisionedToken) -> None:
@@ -105,24 +109,24 @@ def test_a_card_pulled_at_any_moment_takes_no_other_module_along(
     judge(department, sign(server, name, token), token)
 
 
-@pytest.mark.parametrize(("name", "kind"), CARD_CASES)
-def test_a_person_signs_with_a_card(
+@pytest.mark.parametrize(("name", "kind"), TERMINAL_CASES)
+def test_a_person_signs_on_a_terminal(
     matrix: Matrix, server: TrialServer, department: Client, tmp_path: Path, name: str, kind: KeyKind
 ) -> None:
-    provider, card = matrix.provider(name), matrix.readers().card(kind).card
-    token, before = provider.token(kind), card.signatures
-    signed = tmp_path / "signed.pdf"
-    arguments = (DISPOSITION, "--token", provider.module, "--token-label", token.label, "--out", signed)
+    provider = matrix.provider(name)
+    token, signed = provider.token(kind), tmp_path / "signed.pdf"
+    arguments = ("--token", provider.module, "--certificate", key_id(token), "--out", signed)
     environment = {**os.environ, **caller_environment(server, SIGNER)}
-    done = sign_on_terminal(arguments, environment, token.pin)
+    before = matrix.card_signatures(kind)
+    done = sign_on_terminal((DISPOSITION, *arguments), environment, token.pin)
     assert done.code == 0, done.shown
     assert token.plan.holder.common_name in done.shown and token.pin not in done.shown
-    assert card.signatures == before + 1
+    assert matrix.card_signatures(kind) == before + (name in CARD_PROVIDERS)
     judge(department, signed, token)
     judge_by_pdfsig(signed)
 
 
-@pytest.mark.parametrize("name", [piv.OPENSC, piv.YKCS11])
+@pytest.mark.parametrize("name", CARD_PROVIDERS)
 def test_a_person_is_told_of_a_wrong_pin_and_it_is_one_try(
     matrix: Matrix, server: TrialServer, tmp_path: Path, name: str
 ) -> None:

@@ -64,7 +64,7 @@ class FakeToken:
     def slot(self) -> SimpleNamespace:
         return SimpleNamespace(get_token=lambda: self, get_mechanisms=lambda: {Mechanism.ECDSA})
 
-    def get_tokens(self) -> list["FakeToken"]:
+    def tokens(self) -> list["FakeToken"]:
         return [self]
 
     def reinitialize(self) -> None:

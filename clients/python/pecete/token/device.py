@@ -4,7 +4,7 @@ The only module of the client that speaks PKCS#11. The library for it is an extr
 imported when a token is first asked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -160,10 +160,21 @@ def _keys(module: Path, token_label: str) -> list[TokenKey]:
         ) from error
     keys: list[TokenKey] = []
     with _typed_faults():
-        for token in loaded.get_tokens(token_flags=library.TokenFlag.TOKEN_INITIALIZED):
+        for token in _tokens(library, loaded.get_slots(token_present=True)):
             if not token_label or token.label.strip(" \0") == token_label:
                 keys += _keys_of(library, token)
     return keys
+
+
+def _tokens(library: ModuleType, slots: "Iterable[pkcs11.Slot]") -> Iterator["pkcs11.Token"]:
+    """Give the initialised tokens; a slot that answers with an error hides no other."""
+    for slot in slots:
+        try:
+            token = slot.get_token()
+        except library.PKCS11Error:
+            continue
+        if token.flags & library.TokenFlag.TOKEN_INITIALIZED:
+            yield token
 
 
 def _keys_of(library: ModuleType, token: "pkcs11.Token") -> Iterator[TokenKey]:
