@@ -118,5 +118,5 @@ def test_an_inline_document_that_is_signed_is_kept_with_its_signature(
     ]
     assert answers[0] == answers[1]
     acts = [entry.act for entry in journal(server.trial) if entry.request_id == "inline"]
-    assert acts == ["document.upload", "signature.create"]
+    assert acts == ["document.upload", "signature.create", "key.use"]
     assert faults(server.trial) == []
