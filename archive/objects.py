@@ -141,9 +141,8 @@ class FileObjectStore:
 
     def iterate(self) -> Iterator[StoredObject]:
         """Give every object in the order of names."""
-        for first in _sorted_folders(self._objects):
-            for second in _sorted_folders(first):
-                yield from self._objects_in(second)
+        for folder in _sorted_folders(self._objects):
+            yield from self._objects_in(folder)
 
     def _objects_in(self, folder: Path) -> Iterator[StoredObject]:
         with _storage_faults():
@@ -158,12 +157,11 @@ class FileObjectStore:
             raise InvalidArgumentError(
                 "OBJECT_NAME_INVALID", "An object is named by 64 lower-case hex digits."
             )
-        return self._objects / sha256[:2] / sha256[2:4] / sha256
+        return self._objects / sha256[:2] / sha256
 
     def _publish(self, temporary: Path, stored: StoredObject) -> None:
         """Give a flushed file its name; one that is there already is checked and marked as put again."""
         path = self._path(stored.sha256)
-        self._make_folder(path.parent.parent)
         self._make_folder(path.parent)
         while True:
             try:

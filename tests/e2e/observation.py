@@ -68,7 +68,7 @@ def count_documents(trial: Trial) -> int:
 def object_path(trial: Trial, sha256: bytes) -> Path:
     """Give the file of an object."""
     name = sha256.hex()
-    return trial.directory / "data" / "objects" / name[:2] / name[2:4] / name
+    return trial.directory / "data" / "objects" / name[:2] / name
 
 
 def incoming(trial: Trial) -> list[Path]:

@@ -58,7 +58,7 @@ def test_put_and_read(store: FileObjectStore, root: Path) -> None:
     assert b"".join(store.chunks(stored.sha256)) == CONTENT
     assert store.size(stored.sha256) == len(CONTENT)
     assert store.verify(stored.sha256) == stored
-    assert files(root) == [f"objects/{stored.sha256[:2]}/{stored.sha256[2:4]}/{stored.sha256}"]
+    assert files(root) == [f"objects/{stored.sha256[:2]}/{stored.sha256}"]
     assert stat.S_IMODE(store.path(stored.sha256).stat().st_mode) == 0o440
 
 
@@ -314,7 +314,7 @@ def test_folders_and_object_are_flushed_before_commit_returns(
     monkeypatch.setattr(os, "fsync", record)
     digest = put(store, CONTENT).sha256
     assert flushed[0].startswith("incoming/")
-    assert flushed[1:] == ["objects", f"objects/{digest[:2]}", f"objects/{digest[:2]}/{digest[2:4]}"]
+    assert flushed[1:] == ["objects", f"objects/{digest[:2]}"]
 
 
 def test_limit_of_the_system_is_met_for_real(root: Path, store: FileObjectStore) -> None:
