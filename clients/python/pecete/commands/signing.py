@@ -1,7 +1,5 @@
 """`pecete keys`, `pecete sign` and `pecete augment`."""
 
-import getpass
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +14,11 @@ from pecete.commands.batch_output import fetch_signed, free, free_target, free_t
 from pecete.commands.batch_signing import sign_many
 from pecete.commands.connection import connect
 from pecete.commands.output import Json, command, moment, plain, progress_bar, say, show_json, show_table
+from pecete.commands.pin import ask_hidden
 from pecete.commands.token_batch import TokenBatch
 from pecete.commands.token_signing import TokenChoice, sign_with_token
 from pecete.document_calls import SigningOptions
-from pecete.errors import FailedPreconditionError, InvalidArgumentError
+from pecete.errors import InvalidArgumentError
 from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
 from pecete.signing.v1.signature_sessions_pb2 import CompleteSignatureResponse
 from pecete.signing.v1.signing_pb2 import (
@@ -233,15 +232,7 @@ def augment(
 
 
 def _ask_pin(key: SigningKey) -> str:
-    """Ask for a token's PIN. Raises FailedPreconditionError TERMINAL_MISSING where it would be shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return getpass.getpass(f"PIN of {key.token} ({key.display_name}): ")
-        except getpass.GetPassWarning as error:
-            raise FailedPreconditionError(
-                "TERMINAL_MISSING", "The PIN is asked for on a terminal, and there is none.", field="pin"
-            ) from error
+    return ask_hidden(f"PIN of {key.token} ({key.display_name}): ")
 
 
 def _sign_with_key(

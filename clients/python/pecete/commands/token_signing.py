@@ -1,6 +1,5 @@
 """`pecete sign --token`: the signer's side, which shows, checks, asks for the PIN and signs."""
 
-import getpass
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pecete.client import Client
 from pecete.commands.arguments import document_or_file
 from pecete.commands.output import moment, progress_bar
+from pecete.commands.pin import ask_hidden
 from pecete.errors import FailedPreconditionError
 from pecete.session_calls import PreparationOptions
 from pecete.signature_statements import CERTIFICATIONS, COMMITMENTS, LOCKS, SignatureStatements
@@ -91,7 +91,7 @@ def fetch_document(client: Client, target: str, session: SignatureSession, folde
 
 
 def ask_pin(key: TokenKey) -> str:
-    """Ask for the PIN on the terminal, or on the reader's own pad."""
+    """Ask for the PIN on the terminal, or on the reader's own pad. Raises as `ask_hidden`."""
     if key.tries_left == "none":
         raise FailedPreconditionError("PIN_LOCKED", "The token has locked its PIN.", field="pin")
     if key.tries_left:
@@ -99,7 +99,7 @@ def ask_pin(key: TokenKey) -> str:
     if key.has_pin_pad:
         typer.echo(f"Type the PIN of {_plain(key.token_label)} on the reader in order to sign.", err=True)
         return ""
-    pin = getpass.getpass(f"PIN of {_plain(key.token_label)} ({_plain(key.common_name)}), in order to sign: ")
+    pin = ask_hidden(f"PIN of {_plain(key.token_label)} ({_plain(key.common_name)}), in order to sign: ")
     if not pin:
         raise FailedPreconditionError(
             "SIGNING_CANCELLED", "No PIN was given; nothing is signed.", field="pin"
