@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive.journal import Journal
-from pecete.errors import AbortedError, PeceteError
+from pecete.errors import AbortedError, PeceteError, ResourceExhaustedError, UnavailableError
 from pecete.signing.v1 import signature_batches_pb2 as pb
 from server.batch_items import BatchItem, PreparedItem, answered, authorise, prepare, register
 from server.database import Database
@@ -29,7 +29,7 @@ from server.token_work import SectionOrder
 from signer.pades.signing import SignedSection
 from workflow.journal import Act
 
-ITEMS_AT_ONCE = 8
+ITEMS_AT_ONCE = 16
 """Items of one job: as many are lost to a break at most, and signed anew, for each group under way."""
 
 Outcome = pb.BatchSignature | PeceteError
@@ -185,10 +185,12 @@ class BatchSigner:
     ) -> None:
         """Bring what was signed to its level, register it, and tell of every item of the group."""
         attempted = [(each, result) for each, result in signed if each.is_signed or result is not None]
-        finished = await asyncio.gather(*(self._finished(run, *each) for each in attempted))
+        finished = await self._all_finished(run, attempted)
         done: list[tuple[PreparedItem, SignedDocument]] = []
         for (each, _result), outcome in zip(attempted, finished, strict=True):
             if isinstance(outcome, PeceteError):
+                if _concerns_all(outcome):
+                    run.stop(outcome)
                 run.tell(each.item, outcome)
             else:
                 done.append((each, outcome))
@@ -197,6 +199,21 @@ class BatchSigner:
             await self._register(run, group)
         left = [each.item for each, result in signed if not each.is_signed and result is None]
         run.tell_not_attempted(left)
+
+    async def _all_finished(
+        self,
+        run: _Run,
+        attempted: Sequence[tuple[PreparedItem, tuple[SignedSection, int] | PeceteError | None]],
+    ) -> Sequence[SignedDocument | PeceteError]:
+        """Bring signatures to their level: at B-B there is only to store, above it each takes its own way."""
+        basic = [
+            (each.document, result[0], _made(run, *result))
+            for each, result in attempted
+            if isinstance(result, tuple) and each.order.level == "B-B"
+        ]
+        if len(basic) < len(attempted):
+            return await asyncio.gather(*(self._finished(run, *each) for each in attempted))
+        return await self._signer.finish_basic(basic)
 
     async def _finished(
         self, run: _Run, prepared: PreparedItem, result: tuple[SignedSection, int] | PeceteError | None
@@ -208,12 +225,9 @@ class BatchSigner:
             if result is None:
                 resumed = await self._signer.raiser.resume(key, prepared.document.sha256, level)
                 return resumed or _interrupted()
-            section, time = result
-            made = MadeSignature(section.field_name, run.key.name, "B-B", time)
-            return await self._signer.finish(prepared.document, section, made, level, key)
+            made = _made(run, *result)
+            return await self._signer.finish(prepared.document, result[0], made, level, key)
         except PeceteError as error:
-            if "reached" in error.metadata:
-                run.stop(error)
             return error
 
     async def _register(self, run: _Run, made: Sequence[tuple[PreparedItem, SignedDocument]]) -> None:
@@ -227,12 +241,21 @@ class BatchSigner:
             run.tell(prepared.item, answer)
 
 
+def _concerns_all(error: PeceteError) -> bool:
+    """Say whether the next item would fare the same: a level, the store or a token cannot be had now."""
+    return "reached" in error.metadata or isinstance(error, UnavailableError | ResourceExhaustedError)
+
+
+def _made(run: _Run, section: SignedSection, time: int) -> MadeSignature:
+    return MadeSignature(section.field_name, run.key.name, "B-B", time)
+
+
 def _lanes(key: RegisteredKey) -> int:
-    """Groups under way: one more than workers, so that none of them waits for a group to be finished.
+    """Groups under way: some more than workers, so that none of them waits while a group is made durable.
 
     With a caller's PIN it is one group after the other, so that a PIN that is refused is given once.
     """
-    return key.token.workers + 1 if key.token.pin is not None else 1
+    return key.token.workers + 3 if key.token.pin is not None else 1
 
 
 def _interrupted() -> PeceteError:

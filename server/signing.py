@@ -7,7 +7,7 @@ leaves at most objects without a row, which are swept.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -151,3 +151,22 @@ class DocumentSigner:
         if lacking is not None:
             raise await self.raiser.kept(signed, lacking, request) from lacking
         return await self.raiser.raised(signed, level, request)
+
+    async def finish_basic(
+        self, made: Sequence[tuple[Document, SignedSection, MadeSignature]]
+    ) -> list[SignedDocument | PeceteError]:
+        """Store many new documents whose signatures stay at level B-B, one after the other in one thread.
+
+        Gives for each the document, or why it cannot be stored.
+        """
+
+        def store(
+            document: Document, section: SignedSection, signature: MadeSignature
+        ) -> SignedDocument | PeceteError:
+            try:
+                stored = self._keeper.store.append_object(document.sha256.hex(), finish(section, None))
+            except PeceteError as error:
+                return error
+            return SignedDocument(self.raiser.described(stored, document), signature, document)
+
+        return await asyncio.to_thread(lambda: [store(*each) for each in made])
