@@ -38,4 +38,4 @@ def kryoptic(folder: Path, pki: TestPki) -> Iterator[Provider]:
     environment = {"KRYOPTIC_CONF": str(configuration)}
     with token_maker(environment) as maker:
         *tokens, spare = [make_token(maker, MODULE, plan, pki) for plan in wanted]
-    yield Provider(NAME, MODULE, environment, tuple(tokens), spare, VERSION)
+    yield Provider(NAME, MODULE, environment, tuple(tokens), spare, version=VERSION)

@@ -101,7 +101,8 @@ class CardReaders:
         label: Callable[[InsertedCard], str],
     ) -> Provider:
         tokens = tuple(card.token(label(card)) for card in self.cards)
-        return Provider(name, module, environment, tokens, self.spare.token(label(self.spare)))
+        spare = self.spare.token(label(self.spare))
+        return Provider(name, module, environment, tokens, spare, self.spare.card.unlock)
 
 
 @contextmanager

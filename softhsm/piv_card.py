@@ -96,6 +96,10 @@ class PivCard:
         """Answer a command APDU."""
         return self._channel.transmit(octets)
 
+    def unlock(self) -> None:
+        """Give the PIN its tries back, as its PUK would."""
+        self.tries_left = PIN_TRIES
+
     def _perform(self, command: Command) -> bytes | int:
         instruction = self._instructions.get(command.instruction)
         return INSTRUCTION_NOT_SUPPORTED if instruction is None else instruction(command)

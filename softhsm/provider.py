@@ -33,7 +33,8 @@ class Provider:
     """A PKCS#11 module, variables under which a process sees its tokens, and a token for each kind of key.
 
     Several of these may be one token with several keys. spare: the token whose PIN may be tried until it is
-    locked, after all else. version: "" where the module tells it.
+    locked. unlock: gives that PIN its tries back, where somebody other than the token can. version: "" where
+    the module tells it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Provider:
     environment: Mapping[str, str]
     tokens: tuple[ProvisionedToken, ...]
     spare: ProvisionedToken
+    unlock: Callable[[], object] = lambda: None
     version: str = ""
 
     def token(self, kind: KeyKind) -> ProvisionedToken:
@@ -96,13 +98,3 @@ def wait_until(is_done: Callable[[], bool], complaint: str) -> None:
         if time.monotonic() > deadline:
             raise UnavailableError("PROVIDER_FAILED", complaint)
         time.sleep(_POLL_SECONDS)
-
-
-def run(command: Sequence[str | Path], environment: Mapping[str, str], *, typed: str = "") -> str:
-    """Run a program to its end and give its output. Raises UnavailableError PROVIDER_FAILED."""
-    done = subprocess.run(
-        command, env=dict(environment), input=typed, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise UnavailableError("PROVIDER_FAILED", f"{command[0]} failed: {done.stderr.strip()}")
-    return done.stdout

@@ -184,12 +184,28 @@ def fill_token(
 ) -> ProvisionedToken:
     """Make the planned key and its certificate in a token that is initialised. Raises as `writable_token`."""
     configuration = TokenConfiguration(plan.label, str(module), plan.label, pin=pin)
-    public_key = load_der_public_key(maker.submit(_generate, configuration, plan).result())
+    public_key = maker.submit(_generate, configuration, plan).result()
+    return certify_key(maker, configuration, plan, pki, public_key, so_pin=so_pin)
+
+
+def certify_key(
+    maker: ProcessPoolExecutor,
+    configuration: TokenConfiguration,
+    plan: TokenPlan,
+    pki: TestPki,
+    public_key: bytes,
+    *,
+    so_pin: str,
+) -> ProvisionedToken:
+    """Issue the planned certificate for a key (SubjectPublicKeyInfo) in a token, and store it beside it.
+
+    Raises as `writable_token`.
+    """
     issue = pki.issue_timestamping if plan.timestamping else pki.issue_signer
-    issued = issue(plan.holder, cast("HolderKey", public_key), life=plan.life)
+    issued = issue(plan.holder, cast("HolderKey", load_der_public_key(public_key)), life=plan.life)
     certificate = issued.public_bytes(Encoding.DER)
     maker.submit(_import, configuration, certificate, pki.chain).result()
-    return ProvisionedToken(plan, pin, so_pin, certificate, pki.chain)
+    return ProvisionedToken(plan, configuration.pin or "", so_pin, certificate, pki.chain)
 
 
 def random_pin() -> str:

@@ -10,7 +10,7 @@ import pytest
 from pecete.errors import FailedPreconditionError
 from server.trial import Settings, Trial, make_trial
 from signer.tokens.provision import KeyKind
-from softhsm import kryoptic, opencryptoki, piv
+from softhsm import kryoptic, opencryptoki, piv, tpm
 from softhsm.piv import CardReaders
 from softhsm.provider import SPARE, Provider, plans
 from tests.conformance.provider_page import Measured
@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[KeyKind, ...]] = {
     SOFTHSM: ("rsa2048", "rsa3072", "p256", "p384"),
     kryoptic.NAME: kryoptic.KINDS,
     opencryptoki.NAME: opencryptoki.KINDS,
+    tpm.NAME: tpm.KINDS,
     piv.OPENSC: piv.KINDS,
     piv.YKCS11: tuple(kind for kind in piv.KINDS if kind != "rsa3072"),
 }
@@ -99,6 +100,7 @@ class Matrix:
             SOFTHSM: self._softhsm,
             kryoptic.NAME: enter(kryoptic.kryoptic(folder / "kryoptic", pki)),
             opencryptoki.NAME: enter(opencryptoki.opencryptoki(folder / "opencryptoki", pki)),
+            tpm.NAME: enter(tpm.tpm(folder / "tpm", pki)),
         }
         if readers is None:
             self._reasons |= dict.fromkeys(CARD_PROVIDERS, self._reasons[CARDS])

@@ -162,8 +162,7 @@ def test_each_pin_that_comes_with_a_call_is_one_try(matrix: Matrix, name: str) -
     """Spends the tries of a token, so it is the last but one."""
     provider = matrix.provider(name)
     token = provider.spare
-    if name in CARD_PROVIDERS:
-        matrix.readers().spare.card.tries_left = PIN_TRIES
+    provider.unlock()
     with workers(provider.configuration(token, with_pin=False)) as pool:
         answers = []
         for number in range(1, MOST_WRONG_PINS + 1):
@@ -186,7 +185,7 @@ def test_a_locked_pin_is_left_alone_until_it_is_unlocked(matrix: Matrix, name: s
         before = card.pins_seen
         assert refusal(pool, token, token.pin).reason == "PIN_LOCKED"
         assert card.pins_seen == before
-        card.tries_left = PIN_TRIES
+        provider.unlock()
         pool.submit(worker.sign, key_id(token), DATA, token.pin).result()
 
 
