@@ -8,6 +8,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from signer.algorithms import LEAST_BITS_FOR_PSS, SignatureAlgorithm, default_algorithm, key_bits
+from signer.certificate_check import read_certificate
 from signer.tokens.certificates import common_name, issuing_chain, signing_purpose
 
 LONGEST_CERTIFICATES = 65_536
@@ -53,14 +54,9 @@ def external_signer(
 
 
 def _parsed(der: bytes, field: str) -> x509.Certificate:
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        certificate.public_key()
-        _ = certificate.extensions  # parsed at first use: a malformed one shall fail here
-    except (ValueError, TypeError, x509.DuplicateExtension):
-        raise InvalidArgumentError(
-            "CERTIFICATE_MALFORMED", "This is no certificate in DER.", field=field
-        ) from None
+    certificate = read_certificate(der)
+    if certificate is None:
+        raise InvalidArgumentError("CERTIFICATE_MALFORMED", "This is no certificate in DER.", field=field)
     return certificate
 
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pecete.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError
 from signer.algorithms import SignatureAlgorithm, check_certificate_key, key_bits, signature_end
+from signer.certificate_check import read_certificate
 from signer.tokens.certificates import common_name, has_issued, is_authority, issuing_chain, signing_purpose
 from signer.tokens.configuration import RsaScheme
 from signer.tokens.contents import TokenContents
@@ -96,15 +97,11 @@ def _check_algorithm(
 
 
 def _read(der: bytes) -> x509.Certificate:
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        certificate.public_key()
-        # Parsed at first use: a malformed one shall fail here.
-        _ = certificate.extensions
-    except (ValueError, TypeError, x509.DuplicateExtension) as error:
+    certificate = read_certificate(der)
+    if certificate is None:
         raise InvalidArgumentError(
             "CERTIFICATE_UNREADABLE", "This must be a certificate.", field="certificate"
-        ) from error
+        )
     return certificate
 
 

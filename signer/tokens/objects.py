@@ -11,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pkcs11 import Attribute, KeyType, ObjectClass
 
+from signer.certificate_check import read_certificate
+
 SigningPublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,12 +46,8 @@ def stored_certificates(session: pkcs11.Session) -> Iterator[StoredCertificate]:
     """Give a token's certificates; one that cannot be read is passed over. Raises PKCS11Error."""
     for stored in list(session.get_objects({Attribute.CLASS: ObjectClass.CERTIFICATE})):
         der = _attribute(stored, Attribute.VALUE)
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            certificate.public_key()
-            # Parsed at first use: a malformed one shall fail here.
-            _ = certificate.extensions
-        except (ValueError, TypeError, x509.DuplicateExtension):
+        certificate = read_certificate(der)
+        if certificate is None:
             _LOGGER.warning("a certificate in a token cannot be read and is passed over")
             continue
         label = _attribute(stored, Attribute.LABEL).decode("utf-8", "replace")

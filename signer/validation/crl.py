@@ -42,7 +42,9 @@ def load_crl(der: bytes) -> Crl | None:
         fields = parts[0].parts(SEQUENCE, 4)
         issuer = fields[2 if fields[0].tag == 0x02 else 1].raw
         return Crl(der, parsed, issuer, read_scheme(parts[1], ""), parts[0].raw)
-    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.DuplicateExtension, DerError):
+    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm, DerError):
+        return None
+    except (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
         return None
 
 

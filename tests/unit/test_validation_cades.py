@@ -17,6 +17,7 @@ from signer.cades.structure import SignedDataParts, take_apart
 from signer.der import SEQUENCE, SET, tlv
 from signer.material import ValidationMaterial
 from signer.validation import ValidationPolicy, ValidationReport, validate
+from signer.validation.crl import load_crl
 from signer.validation.facts import Integrity, TimestampKind
 from signer.validation.indication import SubIndication
 from signer.validation.sandbox import ValidationWorker
@@ -182,6 +183,12 @@ def test_a_survey_runs_in_the_sandbox_with_content_apart(tmp_path: Path) -> None
     finally:
         worker.close()
     assert [each.reached for each in found.signatures] == ["LTA"]
+
+
+def test_a_revocation_list_of_an_unknown_version_says_nothing() -> None:
+    der = crl(ROOT)
+    assert load_crl(der) is not None
+    assert load_crl(der.replace(b"\x02\x01\x01", b"\x02\x01\x5d", 1)) is None
 
 
 @settings(deadline=None, max_examples=60)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnavailableError
@@ -196,7 +197,9 @@ def _readable(der: bytes) -> x509.Certificate | None:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
         _ = certificate.extensions  # parsed at first use
-    except (ValueError, TypeError, x509.DuplicateExtension):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    except (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
         return None
     return certificate
 
