@@ -24,8 +24,20 @@ SIGN_BATCH = "/pecete.signing.v1.SignatureBatchService/SignBatch"
 MAXIMUM_ITEMS = 500
 """Items of one batch; a longer list is more than one."""
 
-_UNSET = ("content", "document", "pin", "request_id", "return_content")
-"""Fields of the template that belong to one document."""
+_STATED = frozenset(
+    (
+        "signing_key",
+        "level",
+        "reason",
+        "location",
+        "field_name",
+        "visible_signature",
+        "certification",
+        "lock",
+        "commitment",
+    )
+)
+"""Fields of the template that are taken: what any PAdES signature may say."""
 
 
 class SignatureBatchService(rpc.SignatureBatchServiceServicer):
@@ -96,12 +108,14 @@ def _check_list(request: pb.SignBatchRequest) -> None:
 
 
 def _order(template: signing_pb2.SignDocumentRequest) -> SigningOrder:
-    """Read the template. Nothing that belongs to one document is silently left out."""
-    given = {descriptor.name for descriptor, _value in template.ListFields()}
-    for name in _UNSET:
-        if name in given:
+    """Read the template. Nothing that is given is silently left out."""
+    for descriptor, value in template.ListFields():
+        is_pades = descriptor.name == "format" and value == signing_pb2.SIGNATURE_FORMAT_PADES
+        if descriptor.name not in _STATED and not is_pades:
             raise InvalidArgumentError(
-                "TEMPLATE_FIELD_NOT_TAKEN", "This stays unset in a template.", field=f"template.{name}"
+                "TEMPLATE_FIELD_NOT_TAKEN",
+                "This stays unset in a template; batches make PAdES signatures.",
+                field=f"template.{descriptor.name}",
             )
     copy = signing_pb2.SignDocumentRequest()
     copy.CopyFrom(template)

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import grpc
 import pytest
 
 from pecete.batch_calls import BatchResult, BatchTarget
+from pecete.channel import open_channel
 from pecete.client import Client
 from pecete.errors import (
     AlreadyExistsError,
@@ -16,7 +18,11 @@ from pecete.errors import (
     PermissionDeniedError,
     ResourceExhaustedError,
 )
+from pecete.signing.v1.signature_batches_pb2 import BatchItem, SignBatchRequest
+from pecete.signing.v1.signature_batches_pb2_grpc import SignatureBatchServiceStub
+from pecete.signing.v1.signing_pb2 import SIGNATURE_FORMAT_CADES_DETACHED, SignDocumentRequest
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
+from pecete.wire_errors import from_rpc_error
 from pecete.workflow.v1.workflow_pb2 import STEP_STATE_DUE, STEP_STATE_SIGNED
 from server.trial import SEAL, Trial, TrialServer
 from tests.e2e.observation import count_documents, faults, journal
@@ -220,6 +226,33 @@ def test_a_list_that_is_none_is_refused(
     with pytest.raises(kind) as refused:
         list(department.sign_batch(targets, server.trial.signing_key(SEAL)))
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"format": SIGNATURE_FORMAT_CADES_DETACHED},
+        {"detached": "documents/x"},
+        {"pin": "1234"},
+        {"request_id": "x"},
+        {"document": "documents/x"},
+    ],
+)
+def test_what_a_batch_cannot_do_is_refused_and_never_left_out(
+    server: TrialServer, template: dict[str, object]
+) -> None:
+    credentials = server.credentials("registratura")
+    request = SignBatchRequest(
+        template=SignDocumentRequest(signing_key=server.trial.signing_key(SEAL), **template),  # type: ignore[arg-type]
+        items=[BatchItem(document="documents/y", document_sha256=bytes(32))],
+        request_id="template-1",
+    )
+    with open_channel(server.addresses["grpc"], credentials) as channel:
+        stub = SignatureBatchServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            list(stub.SignBatch(request, metadata=credentials.metadata()))
+    error = from_rpc_error(refused.value)
+    assert (error.reason, error.field) == ("TEMPLATE_FIELD_NOT_TAKEN", f"template.{next(iter(template))}")
 
 
 def test_the_journal_and_the_rows_agree(server: TrialServer) -> None:

@@ -185,6 +185,38 @@ def test_each_call_logs_out_whatever_happens(open_session: Opener) -> None:
     assert (token.pins, token.logouts) == ([PIN, PIN], 2)
 
 
+def sign_in_series(session: TokenSession, series: str, pin: str = PIN) -> None:
+    with session.key(INFO.id, pin, series) as key:
+        key.sign(DATA)
+
+
+def test_a_series_logs_in_once_and_out_at_its_end(open_session: Opener) -> None:
+    token = FakeToken(asks_each_time=True)
+    session = open_session(token, None)
+    for _ in range(3):
+        sign_in_series(session, "evening")
+    assert (token.pins, token.logouts) == ([PIN], 0)
+    assert token.context_pins == [PIN] * 3
+    session.end_series("another")
+    assert token.logouts == 0
+    session.end_series("evening")
+    assert token.logouts == 1
+
+
+def test_nobody_elses_call_rides_on_the_login_of_a_series(open_session: Opener) -> None:
+    token = FakeToken()
+    session = open_session(token, None)
+    sign_in_series(session, "evening")
+    token.login_faults = [pkcs11.PinIncorrect()]
+    refused(session, FailedPreconditionError, "PIN_INCORRECT", "0000")
+    assert (token.pins, token.logouts) == ([PIN, "0000"], 1)
+    sign_in_series(session, "evening")
+    token.login_faults = [pkcs11.PinIncorrect()]
+    with pytest.raises(FailedPreconditionError):
+        sign_in_series(session, "night", "1111")
+    assert token.pins == [PIN, "0000", PIN, "1111"]
+
+
 def test_a_key_is_of_no_use_after_its_block(open_session: Opener) -> None:
     token = FakeToken()
     with open_session(token, None).key(INFO.id, PIN) as key:

@@ -36,8 +36,8 @@ class SignBatchRequest(_message.Message):
     """Needed: the batch goes on under it after a break."""
     @_builtins.property
     def template(self) -> _signing_pb2.SignDocumentRequest:
-        """How every item is signed: key, level, and what the signature says. Its source, pin, request_id and
-        return_content take no part and stay unset.
+        """How every item is signed: key, level, and what a PAdES signature says. All that belongs to one document or to
+        another format stays unset, and is refused otherwise; so do pin, request_id and return_content.
         """
 
     @_builtins.property
