@@ -1,0 +1,34 @@
+"""Looking for tokens slot by slot, on slots of our own making."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pkcs11
+from pkcs11 import TokenFlag
+
+from pecete.token import device
+from signer.tokens.module import Module
+
+INITIALISED = SimpleNamespace(label="primar", flags=TokenFlag.TOKEN_INITIALIZED)
+BLANK = SimpleNamespace(label="", flags=TokenFlag(0))
+
+
+def broken() -> SimpleNamespace:
+    raise pkcs11.PKCS11Error("Unmapped error code 0x208")
+
+
+def slots(*tokens: Callable[[], SimpleNamespace]) -> list[pkcs11.Slot]:
+    return [cast("pkcs11.Slot", SimpleNamespace(get_token=token)) for token in tokens]
+
+
+def test_the_service_sees_the_tokens_beside_a_broken_slot() -> None:
+    module = SimpleNamespace(
+        get_slots=lambda token_present: slots(broken, lambda: INITIALISED, lambda: BLANK)
+    )
+    assert list(Module.tokens(cast("Module", module))) == [INITIALISED, BLANK]
+
+
+def test_the_client_sees_the_tokens_beside_broken_and_blank_slots() -> None:
+    found = device._tokens(pkcs11, slots(broken, lambda: BLANK, lambda: INITIALISED))
+    assert list(found) == [INITIALISED]
