@@ -125,8 +125,9 @@ class BatchSigner:
         working.result()
 
     async def _work(self, run: _Run) -> None:
-        """Sign groups until none is left or the batch is stopped."""
+        """Sign groups until none is left; the first goes alone, so that a wrong PIN is given once."""
         try:
+            await self._sign_group(run, run.next_group())
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(_lanes(run.key)):
                     lanes.create_task(self._sign_groups(run))
