@@ -127,6 +127,26 @@ def test_a_person_signs_on_a_terminal(
 
 
 @pytest.mark.parametrize("name", CARD_PROVIDERS)
+def test_a_card_signs_many_files_with_one_pin(
+    matrix: Matrix, server: TrialServer, department: Client, tmp_path: Path, name: str
+) -> None:
+    """The PIN is typed once, though the card wants it before each signature."""
+    provider, card = matrix.provider(name), matrix.readers().card("p256").card
+    token, before = provider.token("p256"), card.signatures
+    files = [tmp_path / f"{number}.pdf" for number in range(1, 6)]
+    for file in files:
+        file.write_bytes(DISPOSITION.read_bytes())
+    arguments = ("--token", provider.module, "--certificate", key_id(token), "--out", tmp_path / "signed")
+    environment = {**os.environ, **caller_environment(server, SIGNER)}
+    done = sign_on_terminal((*files, *arguments), environment, token.pin)
+    assert done.code == 0, done.shown
+    assert done.shown.count("in order to sign: ") == 1 and token.pin not in done.shown
+    assert card.signatures == before + len(files)
+    for file in files:
+        judge(department, tmp_path / "signed" / f"{file.stem}-signed.pdf", token)
+
+
+@pytest.mark.parametrize("name", CARD_PROVIDERS)
 def test_a_person_is_told_of_a_wrong_pin_and_it_is_one_try(
     matrix: Matrix, server: TrialServer, tmp_path: Path, name: str
 ) -> None:
