@@ -30,7 +30,7 @@ from tests.benchmarks.documents import certificate_pdf
 from tests.benchmarks.pyhanko_peer import PyHankoPeer
 
 ROUNDS = 3
-SINGLE, BATCH, IN_PROCESS, PEER = 60, 200, 200, 20
+SINGLE, BATCH, IN_PROCESS, PEER = 60, 500, 200, 20
 KIND: Final = "rsa2048"
 
 
