@@ -16,7 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from pecete.errors import PeceteError, ResourceExhaustedError, UnavailableError
 
@@ -54,11 +54,12 @@ class _Slot:
 
 @dataclass
 class _Job:
-    """A job under way: its slot, what its loss is called, and the alarm that ends it in time."""
+    """A job under way: its slot, what its caller waits for, and the alarm that ends it in time."""
 
     slot: _Slot
-    loss: Loss = "crash"
+    outcome: asyncio.Future[Any]
     alarm: asyncio.TimerHandle | None = None
+    is_over: bool = False
 
 
 class _LostError(Exception):
@@ -150,15 +151,13 @@ class WorkerPool:
             self._free.put_nowait(slot)
             raise
         loop = asyncio.get_running_loop()
-        job = _Job(slot)
+        job = _Job(slot, loop.create_future())
         if self._timeout is not None:
-            job.alarm = loop.call_later(self._timeout, _end, job)
+            job.alarm = loop.call_later(self._timeout, self._give_up, job)
         # The slot is free when the job is over, not when its caller gives up waiting.
         future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._give_back, job, done))
         try:
-            return await asyncio.wrap_future(future)
-        except BrokenProcessPool:
-            raise _LostError(job.loss) from None
+            return cast(Result, await job.outcome)
         except _RefusedError as refused:
             error: PeceteError = refused.args[0]
             if not isinstance(error, UnavailableError):
@@ -196,21 +195,44 @@ class WorkerPool:
         return slot.executor.submit(_run, *job)
 
     def _give_back(self, job: _Job, done: Future[Any]) -> None:
+        if job.is_over:
+            return
+        error = done.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._lose(job, "crash")
+            return
+        self._free_slot(job)
+        if job.outcome.done():  # nobody waits for it any more
+            return
+        if error is None:
+            job.outcome.set_result(done.result())
+        else:
+            job.outcome.set_exception(error)
+
+    def _give_up(self, job: _Job) -> None:
+        """Kill the worker of a job that takes too long, at once or when its process has started.
+
+        The slot gets a new process without waiting for word of the old one's end: a process that dies while
+        it sends its result may leave its executor waiting for the rest for ever.
+        """
+        if job.slot.process is not None:
+            job.slot.process.add_done_callback(_kill)
+        self._lose(job, "timeout")
+
+    def _lose(self, job: _Job, loss: Loss) -> None:
+        job.slot.executor = job.slot.process = None
+        self._is_proven = False
+        self._free_slot(job)
+        if self._lost is not None:
+            self._lost(loss)
+        if not job.outcome.done():
+            job.outcome.set_exception(_LostError(loss))
+
+    def _free_slot(self, job: _Job) -> None:
+        job.is_over = True
         if job.alarm is not None:
             job.alarm.cancel()
-        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            job.slot.executor = None
-            self._is_proven = False
-            if self._lost is not None:
-                self._lost(job.loss)
         self._free.put_nowait(job.slot)
-
-
-def _end(job: _Job) -> None:
-    """Kill the worker of a job that takes too long, at once or when its process has started."""
-    job.loss = "timeout"
-    if job.slot.process is not None:
-        job.slot.process.add_done_callback(_kill)
 
 
 def _kill(process: Future[int]) -> None:

@@ -284,6 +284,25 @@ async def test_a_worker_that_hangs_while_it_starts_is_ended_too(
     await pool.close()
 
 
+async def test_a_worker_whose_end_nobody_tells_of_is_replaced_all_the_same(
+    log: Path, gate: IO[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that dies while it sends its result may leave who reads that waiting for the rest."""
+    monkeypatch.setattr(workers, "_kill", lambda process: process.result())
+    pool = WorkerPool(1, ready, (log,), timeout=4711)
+    old = await pool.run(os.getpid)
+    alarms = alarms_by_hand(monkeypatch, 4711)
+    hanging = asyncio.create_task(pool.run(wait_for, Path(gate.name)))
+    await until_shut_out(gate)
+    alarms[0]()
+    with pytest.raises(UnavailableError, match="WORKER_TIMED_OUT"):
+        await hanging
+    assert await pool.run(os.getpid) != old
+    fcntl.flock(gate, fcntl.LOCK_UN)
+    assert await pool.run(add, 1, right=1) == 2
+    await pool.close()
+
+
 async def test_what_may_not_be_repeated_is_not(pool: WorkerPool, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="WORKER_CRASHED"):
         await pool.run_once(crash_unless, tmp_path / "marker")
