@@ -1,0 +1,105 @@
+"""Our own engine where every signature is one of Ed25519: the signer's, the authority's and its CRL's."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from signer import algorithms
+from signer.algorithms import ED25519
+from signer.cades.signing import SignatureOptions, finish, octets_content, sign_content
+from signer.validation import ValidationPolicy, validate
+from signer.validation.der import read
+from signer.validation.indication import SubIndication
+from signer.validation.policy import AlgorithmPolicy
+from signer.validation.report import SignatureVerdict
+from signer.validation.signature_value import read_scheme
+from tests.unit.validation_documents import CA, SIGNING
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+SIGNED, JUDGED = BORN + timedelta(days=10), BORN + timedelta(days=20)
+CONTENT = b"dispozitia nr. 12\n" * 20
+AUTHORITY_KEY = Ed25519PrivateKey.generate()
+Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
+
+
+def issue(name: str, key: Ed25519PrivateKey, extensions: Extensions) -> x509.Certificate:
+    builder = x509.CertificateBuilder().subject_name(named(name)).issuer_name(named("Authority"))
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(BORN).not_valid_after(BORN + timedelta(days=365))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(AUTHORITY_KEY, None)
+
+
+def named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def der(made: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    return made.public_bytes(Encoding.DER)
+
+
+class SoftwareKey:
+    """A `signer.keys.SigningKey` in memory."""
+
+    algorithm = ED25519
+    chain: tuple[bytes, ...] = ()
+
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self.certificate = der(issue("Dan Hașdeu", self._key, (SIGNING,)))
+
+    def sign(self, data: bytes) -> bytes:
+        return self._key.sign(data)
+
+
+ROOT = der(issue("Authority", AUTHORITY_KEY, CA))
+LIST = x509.CertificateRevocationListBuilder().issuer_name(named("Authority")).last_update(SIGNED)
+CRL = der(LIST.next_update(JUDGED + timedelta(days=1)).sign(AUTHORITY_KEY, None))
+SIGNATURE = finish(
+    sign_content(octets_content(CONTENT), SoftwareKey(), SignatureOptions(SIGNED)), timestamp_token=None
+)
+
+
+def verdict(
+    folder: Path,
+    cms: bytes = SIGNATURE,
+    content: bytes = CONTENT,
+    believed: AlgorithmPolicy = AlgorithmPolicy(),  # noqa: B008 - frozen
+) -> SignatureVerdict:
+    (folder / "content").write_bytes(content)
+    policy = ValidationPolicy((ROOT,), JUDGED, crls=(CRL,), algorithms=believed)
+    (found,) = validate(cms, policy, detached=[folder / "content"]).signatures
+    return found
+
+
+def test_a_signature_below_an_authority_of_the_same_kind_passes(tmp_path: Path) -> None:
+    found = verdict(tmp_path)
+    assert found.conclusion.passed, found.conclusion
+    assert found.level == "CAdES-BASELINE-B"
+
+
+def test_another_content_or_value_does_not_pass(tmp_path: Path) -> None:
+    assert verdict(tmp_path, content=CONTENT + b"!").conclusion.sub_indication is SubIndication.HASH_FAILURE
+    changed = SIGNATURE[:-1] + bytes((SIGNATURE[-1] ^ 1,))
+    assert verdict(tmp_path, changed).conclusion.sub_indication is SubIndication.SIG_CRYPTO_FAILURE
+
+
+def test_a_policy_of_ts_119_312_alone_does_not_believe_it(tmp_path: Path) -> None:
+    listed = {scheme: ends for scheme, ends in AlgorithmPolicy().keys.items() if scheme != "ed25519"}
+    found = verdict(tmp_path, believed=AlgorithmPolicy(keys=listed))
+    assert found.conclusion.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE
+
+
+@pytest.mark.parametrize("parameters", [b"\x05\x00", b"\x30\x00"])
+def test_an_identifier_with_parameters_is_not_one_of_ed25519(parameters: bytes) -> None:
+    identifier = algorithms.signature_identifier(ED25519)
+    plain = read_scheme(read(identifier), "sha256")
+    assert plain is not None and (plain.name, plain.digest) == ("ed25519", "sha512")
+    longer = b"\x30" + bytes((identifier[1] + len(parameters),)) + identifier[2:] + parameters
+    assert read_scheme(read(longer), "sha256") is None
