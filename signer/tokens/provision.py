@@ -15,6 +15,7 @@ from pkcs11 import Attribute, CertificateType, KeyType, MechanismFlag, ObjectCla
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from pecete.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from signer.algorithms import ED25519
 from signer.tokens.certificates import SigningKeyPurpose, common_name
 from signer.tokens.configuration import TokenConfiguration
 from signer.tokens.faults import login_error, pin_flags, pin_locked, typed_faults
@@ -202,13 +203,17 @@ def writable_token(configuration: TokenConfiguration) -> Iterator[TokenWriter]:
 
 
 def _generate_pair(session: pkcs11.Session, kind: KeyKind, key_id: bytes, label: str) -> KeyPair:
-    """Make a key pair; a module that does not know Ed25519 by its identifier is told its name."""
+    """Make a key pair; a module that does not know Ed25519 by its identifier is told its name.
+
+    Raises FailedPreconditionError TOKEN_MECHANISM_MISSING where the token does not sign with Ed25519.
+    """
     if kind.startswith("rsa"):
         bits = int(kind.removeprefix("rsa"))
         return _generate(partial(session.generate_keypair, KeyType.RSA, bits), key_id, label)
     if kind in _CURVES:
         curve = encode_named_curve_parameters(_CURVES[kind])
         return _generate(_curve_maker(session, KeyType.EC, curve), key_id, label)
+    negotiate(ED25519, session.token.slot.get_mechanisms())
     by_identifier, by_name = ED25519_PARAMETERS
     try:
         return _generate(_curve_maker(session, KeyType.EC_EDWARDS, by_identifier), key_id, label)

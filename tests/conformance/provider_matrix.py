@@ -18,7 +18,7 @@ from tests.conformance.provider_page import Measured
 SOFTHSM = "SoftHSM"
 CARDS = "virtual cards"
 KINDS: dict[str, tuple[KeyKind, ...]] = {
-    SOFTHSM: ("rsa2048", "rsa3072", "p256", "p384"),
+    SOFTHSM: ("rsa2048", "rsa3072", "p256", "p384", "ed25519"),
     kryoptic.NAME: kryoptic.KINDS,
     opencryptoki.NAME: opencryptoki.KINDS,
     tpm.NAME: tpm.KINDS,

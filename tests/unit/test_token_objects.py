@@ -1,5 +1,6 @@
 """Public keys in tokens, in each of the ways that tokens write them."""
 
+from types import SimpleNamespace
 from typing import cast
 
 import pkcs11
@@ -9,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from pkcs11 import Attribute, KeyType, MechanismFlag
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag
 
+from pecete.errors import FailedPreconditionError
 from signer.tokens.configuration import TokenConfiguration
 from signer.tokens.objects import public_key_of
 from signer.tokens.provision import TokenWriter
@@ -66,6 +68,8 @@ class FakeSession:
         self._known = known
         self._refusal = refusal
         self._parameters = b""
+        self.offered = {Mechanism.EDDSA, Mechanism.EC_EDWARDS_KEY_PAIR_GEN}
+        self.token = SimpleNamespace(slot=SimpleNamespace(get_mechanisms=lambda: self.offered))
         self.asked: list[bytes] = []
 
     def create_domain_parameters(
@@ -100,3 +104,12 @@ def test_a_module_is_told_the_curve_in_the_way_that_it_knows(
     made = writer.generate_key("ed25519", "sigiliu")
     assert made.public_key == KEY.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert session.asked == [BY_IDENTIFIER, BY_NAME][: 1 + (known == BY_NAME)]
+
+
+def test_a_token_that_does_not_sign_with_ed25519_makes_no_such_key() -> None:
+    session = FakeSession(BY_IDENTIFIER, pkcs11.AttributeValueInvalid())
+    session.offered = {Mechanism.ECDSA}
+    writer = TokenWriter(cast("pkcs11.Session", session), TokenConfiguration("t", "/m.so", "t"))
+    with pytest.raises(FailedPreconditionError, match="TOKEN_MECHANISM_MISSING"):
+        writer.generate_key("ed25519", "sigiliu")
+    assert session.asked == []
