@@ -1,12 +1,15 @@
 """Our own engine where every signature is one of Ed25519: the signer's, the authority's and its CRL's."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from signer import algorithms
@@ -36,6 +39,23 @@ def issue(name: str, key: Ed25519PrivateKey, extensions: Extensions) -> x509.Cer
     return builder.sign(AUTHORITY_KEY, None)
 
 
+def answer() -> bytes:
+    """The authority's OCSPResponse that the signer's certificate is good."""
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=x509.load_der_x509_certificate(KEY.certificate),
+        issuer=x509.load_der_x509_certificate(ROOT),
+        algorithm=hashes.SHA256(),
+        cert_status=ocsp.OCSPCertStatus.GOOD,
+        this_update=SIGNED + timedelta(days=5),
+        next_update=JUDGED + timedelta(days=1),
+        revocation_time=None,
+        revocation_reason=None,
+    )
+    root = x509.load_der_x509_certificate(ROOT)
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, root)
+    return builder.sign(AUTHORITY_KEY, None).public_bytes(Encoding.DER)
+
+
 def named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
@@ -61,19 +81,18 @@ class SoftwareKey:
 ROOT = der(issue("Authority", AUTHORITY_KEY, CA))
 LIST = x509.CertificateRevocationListBuilder().issuer_name(named("Authority")).last_update(SIGNED)
 CRL = der(LIST.next_update(JUDGED + timedelta(days=1)).sign(AUTHORITY_KEY, None))
-SIGNATURE = finish(
-    sign_content(octets_content(CONTENT), SoftwareKey(), SignatureOptions(SIGNED)), timestamp_token=None
-)
+POLICY = ValidationPolicy((ROOT,), JUDGED, crls=(CRL,))
+KEY = SoftwareKey()
+SIGNATURE = finish(sign_content(octets_content(CONTENT), KEY, SignatureOptions(SIGNED)), None)
 
 
 def verdict(
     folder: Path,
     cms: bytes = SIGNATURE,
     content: bytes = CONTENT,
-    believed: AlgorithmPolicy = AlgorithmPolicy(),  # noqa: B008 - frozen
+    policy: ValidationPolicy = POLICY,
 ) -> SignatureVerdict:
     (folder / "content").write_bytes(content)
-    policy = ValidationPolicy((ROOT,), JUDGED, crls=(CRL,), algorithms=believed)
     (found,) = validate(cms, policy, detached=[folder / "content"]).signatures
     return found
 
@@ -84,6 +103,16 @@ def test_a_signature_below_an_authority_of_the_same_kind_passes(tmp_path: Path) 
     assert found.level == "CAdES-BASELINE-B"
 
 
+def test_an_ocsp_response_of_such_an_authority_is_believed(tmp_path: Path) -> None:
+    right = answer()
+    changed = right[:-1] + bytes((right[-1] ^ 1,))
+    without = replace(POLICY, crls=())
+    assert verdict(tmp_path, policy=replace(without, ocsp_responses=(right,))).conclusion.passed
+    unproven = verdict(tmp_path, policy=without).conclusion
+    assert not unproven.passed
+    assert verdict(tmp_path, policy=replace(without, ocsp_responses=(changed,))).conclusion == unproven
+
+
 def test_another_content_or_value_does_not_pass(tmp_path: Path) -> None:
     assert verdict(tmp_path, content=CONTENT + b"!").conclusion.sub_indication is SubIndication.HASH_FAILURE
     changed = SIGNATURE[:-1] + bytes((SIGNATURE[-1] ^ 1,))
@@ -92,7 +121,7 @@ def test_another_content_or_value_does_not_pass(tmp_path: Path) -> None:
 
 def test_a_policy_of_ts_119_312_alone_does_not_believe_it(tmp_path: Path) -> None:
     listed = {scheme: ends for scheme, ends in AlgorithmPolicy().keys.items() if scheme != "ed25519"}
-    found = verdict(tmp_path, believed=AlgorithmPolicy(keys=listed))
+    found = verdict(tmp_path, policy=replace(POLICY, algorithms=AlgorithmPolicy(keys=listed)))
     assert found.conclusion.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE
 
 
