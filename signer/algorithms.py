@@ -2,10 +2,10 @@
 
 The one allow-list of the house: what is not listed here is neither made nor believed.
 
-Ed25519 alone does not rest on TS 119 312, which does not list it (nor does the EU's DSS, whose default policy
-then finds CRYPTO_CONSTRAINTS_FAILURE). It rests on RFC 8032 and FIPS 186-5 §7, which approve it without an
-end, and on its strength, that of the 256-bit curves which TS 119 312 lists without an end. A notice of each
-such key says so: whoever wants signatures that every judge of the EU passes takes another key.
+Ed25519 alone does not rest on TS 119 312: "not referenced in ETSI/SOGIS" says of EdDSA the default policy of
+the EU's DSS 6.4, which answers INDETERMINATE. It rests on RFC 8032, on FIPS 186-5 §7, which approves it
+without an end, and on its strength, that of the 256-bit curves that TS 119 312 lists without one. A notice of
+each such key says so: whoever wants signatures that every judge in the EU passes takes another key.
 """
 
 from collections.abc import Mapping

@@ -57,10 +57,10 @@ class Judge:
     verdicts: Callable[[CityHall, Sequence[SignedFile]], Verdicts]
 
 
-def ask_dss(hall: CityHall, files: Sequence[SignedFile]) -> Verdicts:
+def ask_dss(hall: CityHall, files: Sequence[SignedFile], *, policy: bytes = b"") -> Verdicts:
     """The level that a file reached, with all its time-stamps, and the indication of EN 319 102-1."""
     pairs = [(file.path, file.content) for file in files]
-    said = dss.judge(pairs, anchor=hall.anchor, crls=hall.material.crls, time=JUDGED)
+    said = dss.judge(pairs, anchor=hall.anchor, crls=hall.material.crls, time=JUDGED, policy=policy)
     for file in files:
         yield file, _dss_verdict(said[file.path], file)
 

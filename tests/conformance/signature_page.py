@@ -27,8 +27,8 @@ fails where one of them does not pass a signature, passes one that was tampered 
 than this page. What they said stands in `.pecete/conformance-signatures.md`; copy that over this page when it
 is right. The column of a program that a machine does not have is left as it is.
 
-Signatures by Ed25519 are passed by pyHanko alone: DSS finds value and path right, but goes by ETSI
-TS 119 312, which does not list the algorithm; these versions of `openssl cms` and pdfsig cannot check it.
+Signatures by Ed25519 are passed by pyHanko alone, and by DSS once EdDSA is in its policy, which leaves it out
+as "not referenced in ETSI/SOGIS"; these versions of `openssl cms` and pdfsig cannot check it.
 """
 _ASKED = {
     "DSS": "the EU's library, revocation required: the level reached, and the indication of EN 319 102-1",
