@@ -1,12 +1,14 @@
 """Our own engine where every signature is one of Ed25519: the signer's, the authority's and its CRL's."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -21,10 +23,10 @@ from signer.validation.indication import SubIndication
 from signer.validation.policy import AlgorithmPolicy
 from signer.validation.report import SignatureVerdict
 from signer.validation.signature_value import read_scheme
-from tests.unit.validation_documents import CA, SIGNING
+from tests.unit.validation_documents import BORN, CA, SIGNED, SIGNING, Identity, blank
+from tests.unit.validation_documents import NOW as JUDGED
+from tests.unit.validation_documents import sign as sign_with_pyhanko
 
-BORN = datetime(2026, 1, 1, tzinfo=UTC)
-SIGNED, JUDGED = BORN + timedelta(days=10), BORN + timedelta(days=20)
 CONTENT = b"dispozitia nr. 12\n" * 20
 AUTHORITY_KEY = Ed25519PrivateKey.generate()
 Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
@@ -46,7 +48,7 @@ def answer() -> bytes:
         issuer=x509.load_der_x509_certificate(ROOT),
         algorithm=hashes.SHA256(),
         cert_status=ocsp.OCSPCertStatus.GOOD,
-        this_update=SIGNED + timedelta(days=5),
+        this_update=SIGNED + timedelta(days=1),
         next_update=JUDGED + timedelta(days=1),
         revocation_time=None,
         revocation_reason=None,
@@ -71,11 +73,11 @@ class SoftwareKey:
     chain: tuple[bytes, ...] = ()
 
     def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
-        self.certificate = der(issue("Dan Hașdeu", self._key, (SIGNING,)))
+        self.private_key = Ed25519PrivateKey.generate()
+        self.certificate = der(issue("Dan Hașdeu", self.private_key, (SIGNING,)))
 
     def sign(self, data: bytes) -> bytes:
-        return self._key.sign(data)
+        return self.private_key.sign(data)
 
 
 ROOT = der(issue("Authority", AUTHORITY_KEY, CA))
@@ -101,6 +103,13 @@ def test_a_signature_below_an_authority_of_the_same_kind_passes(tmp_path: Path) 
     found = verdict(tmp_path)
     assert found.conclusion.passed, found.conclusion
     assert found.level == "CAdES-BASELINE-B"
+
+
+def test_a_document_that_pyhanko_signed_passes() -> None:
+    certificate = x509.load_der_x509_certificate(KEY.certificate)
+    signer = Identity(certificate, cast("EllipticCurvePrivateKey", KEY.private_key))
+    (found,) = validate(sign_with_pyhanko(blank(), signer, digest="sha512"), POLICY).signatures
+    assert found.conclusion.passed, found.conclusion
 
 
 def test_an_ocsp_response_of_such_an_authority_is_believed(tmp_path: Path) -> None:
