@@ -31,6 +31,8 @@ ED25519_PARAMETERS = (
 # The curve's object identifier in PKCS#11 v3.0, which some modules had before RFC 8410's.
 _ED25519_NAMES = (*ED25519_PARAMETERS, core.ObjectIdentifier("1.3.6.1.4.1.11591.15.1").dump())
 _ED25519_OCTETS = 32
+# What stands before the key in CKA_EC_POINT: nothing, or the head of an OCTET STRING or a BIT STRING.
+_ED25519_WRAPPINGS = (b"", b"\x04\x20", b"\x03\x21\x00")
 
 
 @dataclass(frozen=True)
@@ -104,22 +106,18 @@ def clean_text(text: str) -> str:
 def _elliptic_key(parameters: bytes, point: bytes) -> ec.EllipticCurvePublicKey:
     curve = _CURVES[ECDomainParameters.load(parameters).chosen.dotted]
     uncompressed_length = 1 + 2 * ((curve.key_size + 7) // 8)
-    return ec.EllipticCurvePublicKey.from_encoded_point(curve, _point_octets(point, uncompressed_length))
+    # CKA_EC_POINT is an OCTET STRING around the point; some tokens give the bare point.
+    octets = point if len(point) == uncompressed_length else core.OctetString.load(point).native
+    return ec.EllipticCurvePublicKey.from_encoded_point(curve, octets)
 
 
 def _edwards_key(parameters: bytes, point: bytes) -> ed25519.Ed25519PublicKey | None:
     """Give an Ed25519 key; None for one on another Edwards curve."""
     if parameters not in _ED25519_NAMES:
         return None
-    return ed25519.Ed25519PublicKey.from_public_bytes(_point_octets(point, _ED25519_OCTETS))
-
-
-def _point_octets(point: bytes, length: int) -> bytes:
-    """CKA_EC_POINT is an OCTET STRING around the point; some tokens give the bare point."""
-    if len(point) == length:
-        return point
-    octets: bytes = core.OctetString.load(point, strict=True).native
-    return octets
+    if point[:-_ED25519_OCTETS] not in _ED25519_WRAPPINGS:
+        raise ValueError("CKA_EC_POINT")
+    return ed25519.Ed25519PublicKey.from_public_bytes(point[-_ED25519_OCTETS:])
 
 
 def _attribute(stored: pkcs11.Object, attribute: Attribute) -> bytes:

@@ -5,7 +5,7 @@ from typing import cast
 
 import pkcs11
 import pytest
-from asn1crypto.core import OctetString
+from asn1crypto.core import OctetBitString, OctetString
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
@@ -35,7 +35,9 @@ def stored(parameters: bytes, point: bytes) -> pkcs11.Object:
 
 
 @pytest.mark.parametrize("parameters", [BY_IDENTIFIER, BY_NAME, BY_OLD_IDENTIFIER], ids=bytes.hex)
-@pytest.mark.parametrize("point", [POINT, OctetString(POINT).dump()], ids=["bare", "wrapped"])
+@pytest.mark.parametrize(
+    "point", [POINT, OctetString(POINT).dump(), OctetBitString(POINT).dump()], ids=["bare", "octets", "bits"]
+)
 def test_an_ed25519_key_is_read_however_a_token_writes_it(parameters: bytes, point: bytes) -> None:
     assert public_key_of(stored(parameters, point)) == KEY
 
