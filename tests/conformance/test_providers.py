@@ -19,7 +19,7 @@ from softhsm import piv
 from softhsm.piv_card import PIN_TRIES
 from softhsm.provider import Provider
 from softhsm.provision import ProvisionedToken
-from tests.conformance.provider_matrix import CARD_PROVIDERS, KINDS, Matrix
+from tests.conformance.provider_matrix import CARD_PROVIDERS, KINDS, WITHOUT_ED25519, Matrix
 from tests.conformance.provider_page import (
     KEYS,
     LOSSES,
@@ -104,7 +104,7 @@ def test_a_key_is_found_by_its_certificate_and_signs(matrix: Matrix, name: str, 
         matrix.measured.add(KEYS, name, kind, info.algorithm.name, facts.mechanism, asks)
 
 
-@pytest.mark.parametrize("name", [name for name, kinds in KINDS.items() if "ed25519" not in kinds])
+@pytest.mark.parametrize("name", WITHOUT_ED25519)
 def test_a_token_without_ed25519_says_so(matrix: Matrix, name: str) -> None:
     provider = matrix.provider(name)
     configuration = provider.configuration(provider.token("rsa2048"), with_pin=True)
