@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from server.key_changes import ListedKey, ListedToken
 from signer.algorithms import SignatureAlgorithm, key_bits
 from signer.key_notices import KeyNotice, days_left
 from signer.tokens.contents import KeptKey
+from signer.tokens.inventory import key_type
 
 
 def token_json(token: ListedToken) -> dict[str, object]:
@@ -81,8 +81,10 @@ def _kind(key: KeptKey) -> tuple[str, int | None]:
     """Give a key's type and bits; a key of an unknown type has no bits."""
     if key.algorithm is None:
         return "unknown", None
-    return "rsa" if isinstance(key.public_key, rsa.RSAPublicKey) else "ec", key_bits(key.public_key)
+    return key_type(key.algorithm), key_bits(key.public_key)
 
 
 def _algorithm(algorithm: SignatureAlgorithm | None) -> str | None:
-    return f"{algorithm.scheme} {algorithm.digest}" if algorithm else None
+    if algorithm is None:
+        return None
+    return algorithm.name if algorithm.scheme == "ed25519" else f"{algorithm.scheme} {algorithm.digest}"

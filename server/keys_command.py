@@ -47,7 +47,8 @@ def generate(
     token: Token,
     label: Annotated[str, typer.Option(help="Label of the key in the token, such as sigiliu-2027.")],
     kind: Annotated[
-        Literal["rsa3072", "rsa4096", "p256", "p384", "rsa2048"], typer.Option(help="What key to make.")
+        Literal["rsa3072", "rsa4096", "p256", "p384", "ed25519", "rsa2048"],
+        typer.Option(help="What key to make."),
     ] = "p256",
     allow_rsa2048: Annotated[
         bool, typer.Option("--allow-rsa2048", help="Make a key that nobody believes from 2029 on.")

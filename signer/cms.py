@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pecete.errors import InvalidArgumentError
 from signer import algorithms
@@ -207,8 +207,11 @@ def _signature_size(certificate: bytes) -> int:
     except ValueError:
         raise _malformed_certificate() from None
     octets = (algorithms.key_bits(key) + 7) // 8
-    # ECDSA: two INTEGERs, each perhaps with a leading zero octet, in a SEQUENCE.
-    return octets if isinstance(key, rsa.RSAPublicKey) else 2 * (octets + 3) + 3
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        # Two INTEGERs, each perhaps with a leading zero octet, in a SEQUENCE.
+        return 2 * (octets + 3) + 3
+    # Of Ed25519 two strings as long as the key (RFC 8032 §5.1.6).
+    return 2 * octets if isinstance(key, ed25519.Ed25519PublicKey) else octets
 
 
 def _malformed_certificate() -> InvalidArgumentError:

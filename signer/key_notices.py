@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from pecete.errors import InvalidArgumentError
-from signer.algorithms import BELIEVED_FOR_NOW, SignatureAlgorithm, signature_end
+from signer.algorithms import BELIEVED_FOR_NOW, ED25519, SignatureAlgorithm, signature_end
 from signer.qc_statements import qc_statements
 
 EXPIRY_WARNING = timedelta(days=60)
@@ -46,12 +46,18 @@ def key_notices(
 def algorithm_notices(
     algorithm: SignatureAlgorithm, bits: int, now: datetime, not_after: datetime | None = None
 ) -> Iterator[KeyNotice]:
-    """Give the end of an algorithm with keys of this size, where it has one (ETSI TS 119 312).
+    """Give the end of an algorithm with keys of this size, or that it is in no list (ETSI TS 119 312).
 
     not_after: the end of the certificate, where there is one.
     """
     end = signature_end(algorithm, bits)
     name = f"{algorithm.scheme} with {algorithm.digest} and {bits} bits"
+    if algorithm == ED25519:
+        yield KeyNotice(
+            "ALGORITHM_NOT_IN_TS_119_312",
+            "Ed25519 is not among the algorithms of ETSI TS 119 312; judges that keep to those alone, as the "
+            "EU's DSS does by default, do not pass its signatures.",
+        )
     if now >= end:
         yield KeyNotice("ALGORITHM_NOT_RELIABLE", f"{name} is no longer believed.", refused=True, time=end)
     elif not_after is not None and end < not_after:

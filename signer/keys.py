@@ -27,7 +27,8 @@ class SigningKey(Signatory, Protocol):
     def sign(self, data: bytes) -> bytes:
         """Sign `data` (the message, not its digest) and return the signature as CMS carries it.
 
-        RSA: the signature octets. ECDSA: DER `Ecdsa-Sig-Value` (RFC 5480 §2.2 and RFC 3279 §2.2.3).
+        RSA: the signature octets. ECDSA: DER `Ecdsa-Sig-Value` (RFC 5480 §2.2 and RFC 3279 §2.2.3). Ed25519:
+        64 octets (RFC 8032 §5.1.6).
         The implementation has verified the signature with the certificate's public key before it returns.
         Raises PeceteError subclasses only: PIN, token and mechanism faults.
         """

@@ -18,6 +18,7 @@ HOLDERS: Mapping[KeyKind, Holder] = {
     "rsa3072": Holder("Barbu Știrbei", "Viceprimar", "Barbu", "Știrbei"),
     "p256": Holder("Corina Mureșan", "Consilier", "Corina", "Mureșan"),
     "p384": Holder("Dan Hașdeu", "Administrator public", "Dan", "Hașdeu"),
+    "ed25519": Holder("Felicia Țintea", "Secretar general", "Felicia", "Țintea"),
 }
 """Who holds the token with a key of each kind."""
 

@@ -193,7 +193,8 @@ def _checked_certificate(der: bytes, time: datetime) -> x509.Certificate:
         raise _unfit("TIMESTAMPING_CERTIFICATE_WRONG", error.message) from error
     if not key_is_strong(certificate):
         raise _unfit(
-            "TIMESTAMPING_KEY_WEAK", "The time-stamping key is RSA below 2048 or a curve below 256 bits."
+            "TIMESTAMPING_KEY_WEAK",
+            "The time-stamping key is neither RSA with 2048 bits or more nor ECDSA with 256 or more.",
         )
     first, last = usage_period(certificate)
     if not first <= time <= last:

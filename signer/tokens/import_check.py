@@ -68,7 +68,9 @@ def check_import(
     algorithm = signing_algorithm(wanted.certificate, contents.offered, rsa_scheme)
     if algorithm is None:
         raise InvalidArgumentError(
-            "KEY_TYPE_NOT_SUPPORTED", "Keys are RSA or on P-256, P-384 and P-521.", field="certificate"
+            "KEY_TYPE_NOT_SUPPORTED",
+            "Keys are RSA, on P-256, P-384 and P-521, or Ed25519.",
+            field="certificate",
         )
     _check_algorithm(algorithm, public_key, wanted.certificate.not_valid_after_utc, now)
     return fitting[0].key_id

@@ -37,6 +37,8 @@ from signer.tokens.objects import (
 _LOGGER = logging.getLogger(__name__)
 _RSA_PSS = SignatureAlgorithm("rsa_pss", "sha256")
 
+KeyType = Literal["rsa", "ec", "ed25519"]
+
 
 @dataclass(frozen=True)
 class SigningKeyInfo:
@@ -44,7 +46,7 @@ class SigningKeyInfo:
 
     id: SHA-256 of the certificate, hex. certificate: DER. chain: issuing certificates found in the token,
     nearest first, DER, without the self-signed root. label: the certificate's label in the token.
-    token_label: the token's. key_bits: of the RSA modulus or the curve's field. not_before, not_after: the
+    token_label: the token's. key_bits: as of `algorithms.key_bits`. not_before, not_after: the
     certificate's validity, UTC. purpose: whether the certificate is for signatures or for time-stamps.
     """
 
@@ -55,7 +57,7 @@ class SigningKeyInfo:
     common_name: str
     label: str
     token_label: str
-    key_type: Literal["rsa", "ec"]
+    key_type: KeyType
     key_bits: int
     not_before: datetime
     not_after: datetime
@@ -103,7 +105,7 @@ def read_inventory(
             common_name=common_name(each.certificate),
             label=each.label,
             token_label=clean_text(session.token.label),
-            key_type="ec" if algorithm.scheme == "ecdsa" else "rsa",
+            key_type=key_type(algorithm),
             key_bits=key_bits(public_key),
             not_before=each.certificate.not_valid_before_utc,
             not_after=each.certificate.not_valid_after_utc,
@@ -111,6 +113,17 @@ def read_inventory(
         )
         entries[info.id] = InventoryEntry(info, each.key_id, public_key)
     return entries
+
+
+def key_type(algorithm: SignatureAlgorithm) -> KeyType:
+    """Say of what type the keys are that sign with an algorithm."""
+    match algorithm.scheme:
+        case "ecdsa":
+            return "ec"
+        case "ed25519":
+            return "ed25519"
+        case _:
+            return "rsa"
 
 
 def signing_algorithm(

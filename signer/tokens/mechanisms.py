@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
 from pecete.errors import FailedPreconditionError
-from signer.algorithms import DigestName, SignatureAlgorithm, digest_identifier_with_null
+from signer.algorithms import DigestName, Scheme, SignatureAlgorithm, digest_identifier_with_null
 
 PssParameters = tuple[Mechanism, MGF, int]
 
@@ -17,8 +17,17 @@ _PSS_PARAMETERS: Mapping[DigestName, PssParameters] = {
     "sha384": (Mechanism.SHA384, MGF.SHA384, 48),
     "sha512": (Mechanism.SHA512, MGF.SHA512, 64),
 }
-_RAW = {"rsa_pkcs1": Mechanism.RSA_PKCS, "rsa_pss": Mechanism.RSA_PKCS_PSS, "ecdsa": Mechanism.ECDSA}
-_HASHING = {"rsa_pkcs1": "{}_RSA_PKCS", "rsa_pss": "{}_RSA_PKCS_PSS", "ecdsa": "ECDSA_{}"}
+_RAW: Mapping[Scheme, Mechanism] = {
+    "rsa_pkcs1": Mechanism.RSA_PKCS,
+    "rsa_pss": Mechanism.RSA_PKCS_PSS,
+    "ecdsa": Mechanism.ECDSA,
+    "ed25519": Mechanism.EDDSA,
+}
+_HASHING: Mapping[Scheme, str] = {
+    "rsa_pkcs1": "{}_RSA_PKCS",
+    "rsa_pss": "{}_RSA_PKCS_PSS",
+    "ecdsa": "ECDSA_{}",
+}
 
 
 @dataclass(frozen=True)
@@ -43,14 +52,15 @@ def negotiate(algorithm: SignatureAlgorithm, offered: Collection[Mechanism]) -> 
     """Choose the mechanism for an algorithm from a token's mechanism list.
 
     The raw mechanism over a digest made here comes first: it is what most tokens share, and the message need
-    not pass through a slow card. Raises FailedPreconditionError TOKEN_MECHANISM_MISSING.
+    not pass through a slow card. Ed25519 takes the message itself: CKM_EDDSA without parameters is PureEdDSA
+    (PKCS#11 v3.0 §2.3.14). Raises FailedPreconditionError TOKEN_MECHANISM_MISSING.
     """
     parameters = _PSS_PARAMETERS[algorithm.digest] if algorithm.scheme == "rsa_pss" else None
     finish = ecdsa_signature_value if algorithm.scheme == "ecdsa" else _unchanged
     raw, hashing = _RAW[algorithm.scheme], _hashing_mechanism(algorithm)
     if raw in offered:
-        return TokenOperation(raw, parameters, _digest_maker(algorithm), finish)
-    if hashing in offered:
+        return TokenOperation(raw, parameters, _raw_input(algorithm), finish)
+    if hashing is not None and hashing in offered:
         return TokenOperation(hashing, parameters, _unchanged, finish)
     raise FailedPreconditionError(
         "TOKEN_MECHANISM_MISSING", "The token cannot sign with this key's algorithm.", field="signing_key"
@@ -72,11 +82,16 @@ def ecdsa_signature_value(concatenated: bytes) -> bytes:
     )
 
 
-def _hashing_mechanism(algorithm: SignatureAlgorithm) -> Mechanism:
-    return Mechanism[_HASHING[algorithm.scheme].format(algorithm.digest.upper())]
+def _hashing_mechanism(algorithm: SignatureAlgorithm) -> Mechanism | None:
+    """Give the mechanism that hashes in the token, where the scheme has one beside the raw one."""
+    name = _HASHING.get(algorithm.scheme)
+    return Mechanism[name.format(algorithm.digest.upper())] if name else None
 
 
-def _digest_maker(algorithm: SignatureAlgorithm) -> Callable[[bytes], bytes]:
+def _raw_input(algorithm: SignatureAlgorithm) -> Callable[[bytes], bytes]:
+    """Give what turns a message into what the raw mechanism takes."""
+    if algorithm.scheme == "ed25519":
+        return _unchanged
     digest = algorithm.digest
     if algorithm.scheme == "rsa_pkcs1":
         return lambda data: digest_info(digest, data)

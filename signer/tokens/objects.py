@@ -8,12 +8,12 @@ import pkcs11
 from asn1crypto import core
 from asn1crypto.keys import ECDomainParameters
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from pkcs11 import Attribute, KeyType, ObjectClass
 
 from signer.certificate_check import read_certificate
 
-SigningPublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+SigningPublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 _LOGGER = logging.getLogger(__name__)
 _CURVES: dict[str, ec.EllipticCurve] = {
@@ -21,6 +21,18 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "1.3.132.0.34": ec.SECP384R1(),
     "1.3.132.0.35": ec.SECP521R1(),
 }
+
+ED25519_PARAMETERS = (
+    core.ObjectIdentifier("1.3.101.112").dump(),
+    core.PrintableString("edwards25519").dump(),
+)
+"""CKA_EC_PARAMS for an Ed25519 key: id-Ed25519 (RFC 8410 §3), or curveName (PKCS#11 v3.0 §2.3.5)."""
+
+# The curve's object identifier in PKCS#11 v3.0, which some modules had before RFC 8410's.
+_ED25519_NAMES = (*ED25519_PARAMETERS, core.ObjectIdentifier("1.3.6.1.4.1.11591.15.1").dump())
+_ED25519_OCTETS = 32
+# What stands before the key in CKA_EC_POINT: nothing, or the head of an OCTET STRING or a BIT STRING.
+_ED25519_WRAPPINGS = (b"", b"\x04\x20", b"\x03\x21\x00")
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,8 @@ def public_key_of(stored: pkcs11.Object) -> SigningPublicKey | None:
             ).public_key()
         if stored[Attribute.KEY_TYPE] == KeyType.EC:
             return _elliptic_key(stored[Attribute.EC_PARAMS], stored[Attribute.EC_POINT])
+        if stored[Attribute.KEY_TYPE] == KeyType.EC_EDWARDS:
+            return _edwards_key(stored[Attribute.EC_PARAMS], stored[Attribute.EC_POINT])
     except (ValueError, KeyError, pkcs11.AttributeTypeInvalid, pkcs11.AttributeSensitive):
         _LOGGER.warning("a public key in a token cannot be read and is passed over")
     return None
@@ -95,6 +109,15 @@ def _elliptic_key(parameters: bytes, point: bytes) -> ec.EllipticCurvePublicKey:
     # CKA_EC_POINT is an OCTET STRING around the point; some tokens give the bare point.
     octets = point if len(point) == uncompressed_length else core.OctetString.load(point).native
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, octets)
+
+
+def _edwards_key(parameters: bytes, point: bytes) -> ed25519.Ed25519PublicKey | None:
+    """Give an Ed25519 key; None for one on another Edwards curve."""
+    if parameters not in _ED25519_NAMES:
+        return None
+    if point[:-_ED25519_OCTETS] not in _ED25519_WRAPPINGS:
+        raise ValueError("CKA_EC_POINT")
+    return ed25519.Ed25519PublicKey.from_public_bytes(point[-_ED25519_OCTETS:])
 
 
 def _attribute(stored: pkcs11.Object, attribute: Attribute) -> bytes:

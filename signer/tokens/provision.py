@@ -1,7 +1,7 @@
 """Filling a token: initialising it, making keys that never leave it, storing certificates beside them."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from pkcs11 import Attribute, CertificateType, KeyType, MechanismFlag, ObjectCla
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from pecete.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from signer.algorithms import ED25519
 from signer.tokens.certificates import SigningKeyPurpose, common_name
 from signer.tokens.configuration import TokenConfiguration
 from signer.tokens.faults import login_error, pin_flags, pin_locked, typed_faults
@@ -22,16 +23,25 @@ from signer.tokens.import_check import certificate_key_not_in_token
 from signer.tokens.key import holds_private_key, load_bare_key
 from signer.tokens.mechanisms import negotiate
 from signer.tokens.module import load
-from signer.tokens.objects import clean_text, public_key_of, stored_certificates, stored_public_keys
+from signer.tokens.objects import (
+    ED25519_PARAMETERS,
+    clean_text,
+    public_key_of,
+    stored_certificates,
+    stored_public_keys,
+)
 from signer.tokens.request import certification_request, request_algorithm
 from signer.tokens.session import find_token
 
-KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"]
+KeyKind = Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521", "ed25519"]
+
+KeyPair = tuple[pkcs11.PublicKey, pkcs11.PrivateKey]
 
 LABEL_OCTETS = 32
 """Longest label of a token, in UTF-8 (PKCS#11 v2.40 §3.2)."""
 
 _CURVES = {"p256": "secp256r1", "p384": "secp384r1", "p521": "secp521r1"}
+_CURVE_REFUSED = (pkcs11.AttributeValueInvalid, pkcs11.DomainParamsInvalid, pkcs11.TemplateInconsistent)
 _SIGNING = MechanismFlag.SIGN | MechanismFlag.VERIFY
 _PUBLIC = {Attribute.PRIVATE: False}
 _PRIVATE = {Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
@@ -89,19 +99,7 @@ class TokenWriter:
         """
         key_id = secrets.token_bytes(16)
         with typed_faults():
-            if kind in _CURVES:
-                curve = {Attribute.EC_PARAMS: encode_named_curve_parameters(_CURVES[kind])}
-                maker = self._session.create_domain_parameters(KeyType.EC, curve, local=True).generate_keypair
-            else:
-                maker = partial(self._session.generate_keypair, KeyType.RSA, int(kind.removeprefix("rsa")))
-            public, private = maker(
-                id=key_id,
-                label=label,
-                store=True,
-                capabilities=_SIGNING,
-                public_template=_PUBLIC,
-                private_template=_PRIVATE,
-            )
+            public, private = _generate_pair(self._session, kind, key_id, label)
             self._made += [public, private]
             public_key = public_key_of(public)
             # Some tokens take the template and do as they like.
@@ -202,6 +200,41 @@ def writable_token(configuration: TokenConfiguration) -> Iterator[TokenWriter]:
     finally:
         with typed_faults():
             session.close()
+
+
+def _generate_pair(session: pkcs11.Session, kind: KeyKind, key_id: bytes, label: str) -> KeyPair:
+    """Make a key pair; a module that does not know Ed25519 by its identifier is told its name.
+
+    Raises FailedPreconditionError TOKEN_MECHANISM_MISSING where the token does not sign with Ed25519.
+    """
+    if kind.startswith("rsa"):
+        bits = int(kind.removeprefix("rsa"))
+        return _generate(partial(session.generate_keypair, KeyType.RSA, bits), key_id, label)
+    if kind in _CURVES:
+        curve = encode_named_curve_parameters(_CURVES[kind])
+        return _generate(_curve_maker(session, KeyType.EC, curve), key_id, label)
+    negotiate(ED25519, session.token.slot.get_mechanisms())
+    by_identifier, by_name = ED25519_PARAMETERS
+    try:
+        return _generate(_curve_maker(session, KeyType.EC_EDWARDS, by_identifier), key_id, label)
+    except _CURVE_REFUSED:
+        return _generate(_curve_maker(session, KeyType.EC_EDWARDS, by_name), key_id, label)
+
+
+def _curve_maker(session: pkcs11.Session, key_type: KeyType, curve: bytes) -> Callable[..., KeyPair]:
+    parameters = session.create_domain_parameters(key_type, {Attribute.EC_PARAMS: curve}, local=True)
+    return parameters.generate_keypair
+
+
+def _generate(maker: Callable[..., KeyPair], key_id: bytes, label: str) -> KeyPair:
+    return maker(
+        id=key_id,
+        label=label,
+        store=True,
+        capabilities=_SIGNING,
+        public_template=_PUBLIC,
+        private_template=_PRIVATE,
+    )
 
 
 def _is_blank(token: pkcs11.Token) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
 from signer.algorithms import NEVER_BELIEVED
 from signer.validation.certificates import Certificate, CertificatePool, load_certificate
@@ -204,6 +204,8 @@ def _usage_fault(certificate: Certificate, use: Use) -> str | None:
 
 
 def _certificate_algorithm(certificate: Certificate, issuer: Certificate) -> AlgorithmUse:
+    if certificate.parsed.signature_algorithm_oid == SignatureAlgorithmOID.ED25519:
+        return AlgorithmUse("certificate", "sha512", "ed25519", key_size(issuer.key))
     try:
         digest = certificate.parsed.signature_hash_algorithm
         parameters = certificate.parsed.signature_algorithm_parameters

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
+from signer.algorithms import ED25519_BITS
 from signer.validation.der import SEQUENCE, DerError, Element, integer, oid
 
 _RSA, _EC = "1.2.840.113549.1.1.", "1.2.840.10045.4."
+_ED25519, _ED448 = "1.3.101.112", "1.3.101.113"
 _NIST_HASH, _NIST_SIGNATURE = "2.16.840.1.101.3.4.2.", "2.16.840.1.101.3.4.3."
 
 DIGESTS: dict[str, str] = {
@@ -66,8 +68,8 @@ _SCHEMES: dict[str, tuple[str, str | None]] = {
     "1.2.840.10040.4.1": ("dsa", None),
     "1.2.840.10040.4.3": ("dsa", "sha1"),
     _NIST_SIGNATURE + "2": ("dsa", "sha256"),
-    "1.3.101.112": ("ed25519", None),
-    "1.3.101.113": ("ed448", None),
+    _ED25519: ("ed25519", "sha512"),
+    _ED448: ("ed448", "shake256"),
 }
 _RSASSA_PSS, _MGF1 = _RSA + "10", _RSA + "8"
 _DEFAULT_SALT_LENGTH = 20
@@ -91,6 +93,8 @@ def read_scheme(algorithm: Element, digest_of_signer: str) -> Scheme | None:
         return _pss(parts[1] if len(parts) > 1 else None)
     if identifier not in _SCHEMES:
         return None
+    if identifier in (_ED25519, _ED448) and len(parts) > 1:
+        return None  # parameters must be absent (RFC 8410 §3)
     name, digest = _SCHEMES[identifier]
     return Scheme(name, digest or digest_of_signer)
 
@@ -172,4 +176,4 @@ def key_size(key: CertificatePublicKeyTypes) -> int:
     """Size in bits by which the key's strength is judged; 0 where the kind of key has none."""
     if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey):
         return key.key_size
-    return 0
+    return ED25519_BITS if isinstance(key, ed25519.Ed25519PublicKey) else 0

@@ -1,9 +1,11 @@
 """The EU's DSS, asked through the judge beside the repository; one virtual machine judges many files."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -28,12 +30,29 @@ def version() -> str:
     return str(found)
 
 
+def policy_with_eddsa() -> bytes:
+    """Give DSS's default policy with EdDSA, a comment there: "Not referenced in ETSI/SOGIS"."""
+    built = Path(os.environ.get("JUDGE_TARGET") or JUDGE.with_name("target"))
+    (jar,) = built.glob("lib/dss-policy-jaxb-*.jar")
+    with zipfile.ZipFile(jar) as opened:
+        policy = opened.read("policy/constraint.xml")
+    listed, times = re.subn(rb"<!--\s*(<Algo>EdDSA</Algo>).*?-->", rb"\1", policy)
+    assert times == 1
+    return listed
+
+
 def judge(
-    files: Iterable[tuple[Path, Path | None]], *, anchor: bytes, crls: Sequence[bytes], time: datetime
+    files: Iterable[tuple[Path, Path | None]],
+    *,
+    anchor: bytes,
+    crls: Sequence[bytes],
+    time: datetime,
+    policy: bytes = b"",
 ) -> Mapping[Path, Mapping[str, Any]]:
     """Give what DSS says of each file, which comes with the content that a detached signature is over.
 
     anchor: the trusted certificate, DER. crls: known beside the files, DER. time: as of when is judged.
+    policy: in DSS's XML; its default one without.
     """
     lines = (
         json.dumps({"file": str(file), "detached": [str(content)] if content else []})
@@ -41,6 +60,7 @@ def judge(
     )
     with TemporaryDirectory() as folder:
         known = [("--trust", anchor), *(("--crl", crl) for crl in crls)]
+        known += [("--policy", policy)] if policy else []
         options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"]
         for number, (option, der) in enumerate(known):
             path = Path(folder, str(number))

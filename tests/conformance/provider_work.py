@@ -13,6 +13,7 @@ from signer.tokens.key import load_key
 from signer.tokens.mechanisms import negotiate
 from signer.tokens.module import load
 from signer.tokens.pin_guard import PinGuard
+from signer.tokens.provision import KeyKind, writable_token
 from signer.tokens.session import find_token
 
 
@@ -36,6 +37,12 @@ def look_inside(configuration: TokenConfiguration, certificate_sha256: str) -> T
         key = load_key(session, entry, operation)
     version = ".".join(str(part) for part in module.library_version)
     return TokenFacts(version, operation.mechanism.name, key.asks_each_time)
+
+
+def make_key(configuration: TokenConfiguration, kind: KeyKind) -> None:
+    """Make a key in a token. Raises as `TokenWriter.generate_key`."""
+    with writable_token(configuration) as writer:
+        writer.generate_key(kind, "proba")
 
 
 def sign_all(certificate_sha256: str, messages: Sequence[bytes], pin: str | None) -> list[bytes]:

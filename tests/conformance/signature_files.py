@@ -22,8 +22,8 @@ from tests.conformance.signing_city_hall import ARCHIVED, SIGNED, CityHall
 
 PADES, DETACHED, ASIC_S, ASIC_E = "PAdES", "CAdES-detached", "ASiC-S", "ASiC-E"
 LEVELS = ("B-B", "B-T", "B-LT", "B-LTA")
-TAMPERED = ("ECDSA P-256", "B-T")
-"""Key and level of the files of which there is also one with another octet in what is signed."""
+TAMPERED = (("ECDSA P-256", "B-T"), ("Ed25519", "B-T"))
+"""Keys and levels of the files of which there is also one with another octet in what is signed."""
 
 CONTENT = "Dispoziția nr. 12 a primarului comunei Lunca Teilor\n".encode() * 40
 ANNEX = b"Anexa la dispozitia nr. 12\n"
@@ -66,7 +66,7 @@ def make_files(hall: CityHall, folder: Path) -> list[SignedFile]:
                 path = folder / f"{len(files)}.signed"
                 path.write_bytes(made)
                 files.append(SignedFile(form, name, level, path, content if form == DETACHED else None))
-    return files + [_tampered(file) for file in files if (file.key, file.level) == TAMPERED]
+    return files + [_tampered(file) for file in files if (file.key, file.level) in TAMPERED]
 
 
 def _signed(hall: CityHall, key: SigningKey, content: Path) -> Iterator[tuple[str, str, bytes]]:

@@ -26,6 +26,9 @@ own authority, raises each signature from level to level, and asks other program
 fails where one of them does not pass a signature, passes one that was tampered with, or says anything else
 than this page. What they said stands in `.pecete/conformance-signatures.md`; copy that over this page when it
 is right. The column of a program that a machine does not have is left as it is.
+
+Signatures by Ed25519 are passed by pyHanko alone, and by DSS once EdDSA is in its policy, which leaves it out
+as "not referenced in ETSI/SOGIS"; these versions of `openssl cms` and pdfsig cannot check it.
 """
 _ASKED = {
     "DSS": "the EU's library, revocation required: the level reached, and the indication of EN 319 102-1",

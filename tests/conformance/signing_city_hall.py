@@ -34,6 +34,7 @@ KEYS: Mapping[str, tuple[str, RsaScheme | None]] = {
     "ECDSA P-256": ("p256", None),
     "ECDSA P-384": ("p384", None),
     "ECDSA P-521": ("p521", None),
+    "Ed25519": ("ed25519", None),
 }
 """Tokens by what is said of their keys, and what RSA keys sign with there."""
 
@@ -43,6 +44,7 @@ PLANS = (
     TokenPlan("p256", "p256", Holder("Ion-Matei Șerbănescu", "Primar", "Ion-Matei", "Șerbănescu")),
     TokenPlan("p384", "p384", Holder("Elena Țurcanu", "Contabil", "Elena", "Țurcanu")),
     TokenPlan("p521", "p521", Holder("Ana Țepeș", "Arhitect-șef", "Ana", "Țepeș")),
+    TokenPlan("ed25519", "ed25519", Holder("Dan Hașdeu", "Administrator public", "Dan", "Hașdeu")),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from pecete.errors import PeceteError
 from signer.algorithms import SignatureAlgorithm
@@ -19,7 +19,7 @@ from softhsm import piv
 from softhsm.piv_card import PIN_TRIES
 from softhsm.provider import Provider
 from softhsm.provision import ProvisionedToken
-from tests.conformance.provider_matrix import CARD_PROVIDERS, KINDS, Matrix
+from tests.conformance.provider_matrix import CARD_PROVIDERS, KINDS, WITHOUT_ED25519, Matrix
 from tests.conformance.provider_page import (
     KEYS,
     LOSSES,
@@ -31,7 +31,7 @@ from tests.conformance.provider_page import (
     read_page,
     render_page,
 )
-from tests.conformance.provider_work import look_inside, sign_all, workers
+from tests.conformance.provider_work import look_inside, make_key, sign_all, workers
 
 pytestmark = [pytest.mark.conformance, pytest.mark.hsm]
 
@@ -55,6 +55,10 @@ def listed(pool: ProcessPoolExecutor, provider: Provider, token: ProvisionedToke
 def verify(token: ProvisionedToken, algorithm: SignatureAlgorithm, signature: bytes, message: bytes) -> None:
     """Verify with the certificate and without our own code. Raises InvalidSignature."""
     key = x509.load_der_x509_certificate(token.certificate).public_key()
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        assert algorithm.scheme == "ed25519"
+        key.verify(signature, message)
+        return
     digest = DIGESTS[algorithm.digest]
     if isinstance(key, ec.EllipticCurvePublicKey):
         assert algorithm.scheme == "ecdsa"
@@ -98,6 +102,15 @@ def test_a_key_is_found_by_its_certificate_and_signs(matrix: Matrix, name: str, 
         matrix.measured.versions[name] = provider.version or facts.version
         asks = "yes" if facts.asks_each_time else "no"
         matrix.measured.add(KEYS, name, kind, info.algorithm.name, facts.mechanism, asks)
+
+
+@pytest.mark.parametrize("name", WITHOUT_ED25519)
+def test_a_token_without_ed25519_says_so(matrix: Matrix, name: str) -> None:
+    provider = matrix.provider(name)
+    configuration = provider.configuration(provider.token("rsa2048"), with_pin=True)
+    with workers(configuration) as pool, pytest.raises(PeceteError) as refused:
+        pool.submit(make_key, configuration, "ed25519").result()
+    assert refused.value.reason == "TOKEN_MECHANISM_MISSING"
 
 
 @pytest.mark.parametrize("with_pin", [True, False], ids=["configured", "with the call"])

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.conformance.dss import policy_with_eddsa
 from tests.conformance.signature_files import SignedFile, make_files
-from tests.conformance.signature_judges import JUDGES, Verdict
+from tests.conformance.signature_judges import JUDGES, UNABLE, Verdict, ask_dss
 from tests.conformance.signature_page import (
     MEASURED,
     NOT_JUDGED,
@@ -24,9 +25,15 @@ Said = Mapping[str, Mapping[SignedFile, Verdict]]
 
 
 @pytest.fixture(scope="module")
-def files_and_verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[SignedFile], Said]:
+def hall(tmp_path_factory: pytest.TempPathFactory) -> CityHall:
+    return CityHall(tmp_path_factory.mktemp("city") / "hall")
+
+
+@pytest.fixture(scope="module")
+def files_and_verdicts(
+    hall: CityHall, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[SignedFile], Said]:
     folder = tmp_path_factory.mktemp("signed")
-    hall = CityHall(folder / "city-hall")
     files = make_files(hall, folder)
     present = {name: judge for name, judge in JUDGES.items() if not judge.absence()}
     return files, {name: dict(judge.verdicts(hall, files)) for name, judge in present.items()}
@@ -39,6 +46,22 @@ def test_a_judge_passes_every_signature_but_none_that_was_tampered_with(
     if absence := JUDGES[name].absence():
         pytest.skip(absence)
     verdicts = files_and_verdicts[1][name]
+    wrong = {
+        row_of(file): verdict
+        for file, verdict in verdicts.items()
+        if verdict.passed is (file.is_tampered or (name, file.key) in UNABLE)
+    }
+    assert not wrong
+    assert {file.is_tampered for file in verdicts} == {False, True}
+
+
+def test_dss_passes_ed25519_where_its_policy_lists_it(
+    hall: CityHall, files_and_verdicts: tuple[list[SignedFile], Said]
+) -> None:
+    if absence := JUDGES["DSS"].absence():
+        pytest.skip(absence)
+    files = [file for file in files_and_verdicts[0] if file.key == "Ed25519"]
+    verdicts = dict(ask_dss(hall, files, policy=policy_with_eddsa()))
     wrong = {
         row_of(file): verdict for file, verdict in verdicts.items() if verdict.passed is file.is_tampered
     }

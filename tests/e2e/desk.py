@@ -27,11 +27,12 @@ from softhsm.provision import CITY_HALL, Provisioned, ProvisionedToken, TokenPla
 from workflow.journal import Act
 
 PECETE = Path(sys.executable).with_name("pecete")
-ANA, BARBU, CORINA = "ana", "barbu", "corina"
+ANA, BARBU, CORINA, DAN = "ana", "barbu", "corina", "dan"
 PLANS = (
     TokenPlan(ANA, "p256", Holder("Ana Țepeș", "Arhitect-șef", "Ana", "Țepeș")),
     TokenPlan(BARBU, "rsa3072", Holder("Barbu Știrbei", "Viceprimar", "Barbu", "Știrbei")),
     TokenPlan(CORINA, "rsa2048", Holder("Corina Mureșan", "Consilier", "Corina", "Mureșan")),
+    TokenPlan(DAN, "ed25519", Holder("Dan Hașdeu", "Administrator public", "Dan", "Hașdeu")),
 )
 SEAL_ALONE = tuple(plan for plan in CITY_HALL if plan.label == SEAL)
 
@@ -86,7 +87,7 @@ def make_hall(folder: Path, desk: Desk, *, database_url: str = "") -> Trial:
     trial.configuration.write_text(text, encoding="utf-8")
     database = Database(load(trial.configuration, trial.environment).database_url())
     journal, act, tokens = Journal(utc_now), Act("pecete/trial", "", microseconds(utc_now())), {}
-    for label in (ANA, BARBU, CORINA):
+    for label in (ANA, BARBU, CORINA, DAN):
         with database.begin() as connection:
             identity.add(connection, journal, act, f"principals/{label}", [Role.SIGNER])
             tokens[label] = identity.add_token(connection, journal, act, f"principals/{label}")

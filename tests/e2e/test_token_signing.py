@@ -20,6 +20,7 @@ from tests.e2e.desk import (
     ANA,
     BARBU,
     CORINA,
+    DAN,
     Desk,
     make_desk,
     make_dossier,
@@ -44,7 +45,7 @@ def server(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tri
         yield running
 
 
-@pytest.mark.parametrize("label", [ANA, BARBU, CORINA])
+@pytest.mark.parametrize("label", [ANA, BARBU, CORINA, DAN])
 def test_a_file_is_shown_and_signed(
     server: TrialServer, department: Client, desk: Desk, disposition: Path, tmp_path: Path, label: str
 ) -> None:

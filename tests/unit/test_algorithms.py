@@ -6,20 +6,18 @@ from itertools import pairwise
 import pytest
 from asn1crypto import algos
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError
 from signer import algorithms
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import ED25519, SignatureAlgorithm
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 P256_KEY = ec.generate_private_key(ec.SECP256R1())
+ED25519_KEY = ed25519.Ed25519PrivateKey.generate()
 DATA = b"dispozitia nr. 12"
-ALL = [
-    SignatureAlgorithm(scheme, digest)
-    for scheme in ("rsa_pkcs1", "rsa_pss", "ecdsa")
-    for digest in ("sha256", "sha384", "sha512")
-]
+ALL = list(algorithms.ALGORITHMS.values())
 HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
 
@@ -27,12 +25,16 @@ def signed(algorithm: SignatureAlgorithm) -> bytes:
     digest = HASHES[algorithm.digest]
     if algorithm.scheme == "ecdsa":
         return P256_KEY.sign(DATA, ec.ECDSA(digest))
+    if algorithm == ED25519:
+        return ED25519_KEY.sign(DATA)
     if algorithm.scheme == "rsa_pkcs1":
         return RSA_KEY.sign(DATA, padding.PKCS1v15(), digest)
     return RSA_KEY.sign(DATA, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)
 
 
-def public_key(algorithm: SignatureAlgorithm) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+def public_key(algorithm: SignatureAlgorithm) -> PublicKeyTypes:
+    if algorithm == ED25519:
+        return ED25519_KEY.public_key()
     return P256_KEY.public_key() if algorithm.scheme == "ecdsa" else RSA_KEY.public_key()
 
 
@@ -60,6 +62,8 @@ def test_an_algorithm_for_another_kind_of_key_is_refused() -> None:
     for algorithm, key in (
         (SignatureAlgorithm("ecdsa", "sha256"), RSA_KEY.public_key()),
         (SignatureAlgorithm("rsa_pss", "sha256"), P256_KEY.public_key()),
+        (SignatureAlgorithm("ecdsa", "sha512"), ED25519_KEY.public_key()),
+        (ED25519, P256_KEY.public_key()),
     ):
         with pytest.raises(InvalidArgumentError, match="ALGORITHM_KEY_MISMATCH"):
             algorithms.verify(algorithm, key, b"", DATA)
@@ -68,13 +72,15 @@ def test_an_algorithm_for_another_kind_of_key_is_refused() -> None:
 @pytest.mark.parametrize("algorithm", ALL, ids=str)
 def test_identifiers_read_back_as_the_standards_name_them(algorithm: SignatureAlgorithm) -> None:
     read = algos.SignedDigestAlgorithm.load(algorithms.signature_identifier(algorithm), strict=True)
-    assert read.hash_algo == algorithm.digest
+    if algorithm != ED25519:  # names no digest
+        assert read.hash_algo == algorithm.digest
     assert (
         read.signature_algo
         == {
             "rsa_pkcs1": "rsassa_pkcs1v15",
             "rsa_pss": "rsassa_pss",
             "ecdsa": "ecdsa",
+            "ed25519": "ed25519",
         }[algorithm.scheme]
     )
     if algorithm.scheme == "rsa_pss":
@@ -89,6 +95,7 @@ def test_parameters_are_null_for_rsa_and_absent_elsewhere() -> None:
     null = b"\x05\x00"
     assert algorithms.signature_identifier(SignatureAlgorithm("rsa_pkcs1", "sha256")).endswith(null)
     assert not algorithms.signature_identifier(SignatureAlgorithm("ecdsa", "sha256")).endswith(null)
+    assert algorithms.signature_identifier(ED25519) == bytes.fromhex("300506032b6570")
     assert not algorithms.digest_identifier("sha256").endswith(null)
 
 
@@ -100,25 +107,28 @@ def test_parameters_are_null_for_rsa_and_absent_elsewhere() -> None:
         (P256_KEY, True, SignatureAlgorithm("ecdsa", "sha256")),
         (ec.generate_private_key(ec.SECP384R1()), False, SignatureAlgorithm("ecdsa", "sha384")),
         (ec.generate_private_key(ec.SECP521R1()), False, SignatureAlgorithm("ecdsa", "sha512")),
+        (ED25519_KEY, True, ED25519),
     ],
 )
 def test_each_kind_of_key_has_its_algorithm(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, prefer_pss: bool, expected: SignatureAlgorithm
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+    prefer_pss: bool,
+    expected: SignatureAlgorithm,
 ) -> None:
     assert algorithms.default_algorithm(key.public_key(), prefer_pss=prefer_pss) == expected
 
 
 def test_other_keys_are_not_supported() -> None:
     for key in (
-        ed25519.Ed25519PrivateKey.generate().public_key(),
+        ed448.Ed448PrivateKey.generate().public_key(),
         ec.generate_private_key(ec.SECP256K1()).public_key(),
     ):
         with pytest.raises(InvalidArgumentError, match="KEY_TYPE_NOT_SUPPORTED"):
             algorithms.default_algorithm(key, prefer_pss=False)
 
 
-def test_dates_are_those_of_ts_119_312() -> None:
-    end_2028 = datetime(2029, 1, 1, tzinfo=UTC)
+def test_dates_are_those_of_ts_119_312_and_ed25519_has_none() -> None:
+    end_2028, end_of_none = datetime(2029, 1, 1, tzinfo=UTC), algorithms.BELIEVED_FOR_NOW
     assert algorithms.digest_end("sha1") == datetime(2012, 8, 1, tzinfo=UTC)
     assert algorithms.digest_end("sha256") == algorithms.BELIEVED_FOR_NOW
     assert algorithms.digest_end("crc32") == algorithms.NEVER_BELIEVED
@@ -127,6 +137,7 @@ def test_dates_are_those_of_ts_119_312() -> None:
     assert algorithms.key_end("rsa_pss", 2999) == end_2028
     assert algorithms.key_end("rsa_pss", 3000) == algorithms.BELIEVED_FOR_NOW
     assert algorithms.key_end("ecdsa", 255) == datetime(2021, 10, 1, tzinfo=UTC)
+    assert algorithms.key_end("ed25519", algorithms.key_bits(ED25519_KEY.public_key())) == end_of_none
     assert algorithms.key_end("rsa_pss", 512) == algorithms.NEVER_BELIEVED
 
 

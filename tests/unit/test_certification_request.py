@@ -5,18 +5,19 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 from pkcs11 import Mechanism
 
 from pecete.errors import InvalidArgumentError
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import ED25519, SignatureAlgorithm
 from signer.tokens.certificates import SigningKeyPurpose
 from signer.tokens.objects import SigningPublicKey
 from signer.tokens.request import Subject, certification_request, request_algorithm
 
 EC_KEY = ec.generate_private_key(ec.SECP384R1())
 RSA_KEY = rsa.generate_private_key(65537, 2048)
+ED25519_KEY = ed25519.Ed25519PrivateKey.generate()
 PSS = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
 MAYOR = Subject(
     "Ioana Mureșan",
@@ -67,6 +68,7 @@ def sign_ecdsa(data: bytes) -> bytes:
             sign_pss,
             SignatureAlgorithmOID.RSASSA_PSS,
         ),
+        (ED25519_KEY.public_key(), ED25519, ED25519_KEY.sign, SignatureAlgorithmOID.ED25519),
     ],
 )
 def test_a_request_is_signed_by_its_key_and_asks_for_its_purpose(
@@ -143,4 +145,5 @@ def test_requests_are_signed_with_what_authorities_read_where_the_token_can() ->
     assert request_algorithm(public_key, both, None).scheme == "rsa_pkcs1"
     assert request_algorithm(public_key, both, "pss").scheme == "rsa_pss"
     assert request_algorithm(public_key, {Mechanism.RSA_PKCS_PSS}, None).scheme == "rsa_pss"
+    assert request_algorithm(ED25519_KEY.public_key(), both, "pss") == ED25519
     assert request_algorithm(EC_KEY.public_key(), both, "pss") == SignatureAlgorithm("ecdsa", "sha384")

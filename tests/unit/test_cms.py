@@ -9,21 +9,26 @@ from asn1crypto import cms as asn1_cms
 from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pecete.errors import InvalidArgumentError
 from signer import cms
-from signer.algorithms import DigestName, Scheme, SignatureAlgorithm
+from signer.algorithms import ED25519, DigestName, Scheme, SignatureAlgorithm
 
 NOW = datetime(2026, 3, 14, 8, tzinfo=UTC)
 
 
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
 @cache
-def private_key(scheme: Scheme, digest: DigestName) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def private_key(scheme: Scheme, digest: DigestName) -> PrivateKey:
     """A key that fits the algorithm."""
+    if scheme == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
     if scheme == "ecdsa":
         return ec.generate_private_key(ec.SECP384R1() if digest == "sha384" else ec.SECP256R1())
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -36,7 +41,8 @@ def certificate(scheme: Scheme, digest: DigestName) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ștefan Țurcanu")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(NOW)
-    made = builder.not_valid_after(NOW + timedelta(days=365)).sign(key, hashes.SHA256())
+    hashed = None if scheme == "ed25519" else hashes.SHA256()
+    made = builder.not_valid_after(NOW + timedelta(days=365)).sign(key, hashed)
     return made.public_bytes(serialization.Encoding.DER)
 
 
@@ -45,6 +51,7 @@ ALGORITHMS = [
     SignatureAlgorithm("rsa_pss", "sha512"),
     SignatureAlgorithm("ecdsa", "sha256"),
     SignatureAlgorithm("ecdsa", "sha384"),
+    ED25519,
 ]
 
 
@@ -90,7 +97,10 @@ def test_signed_data_is_what_the_standards_ask_for(algorithm: SignatureAlgorithm
     assert [chosen.chosen.dump() for chosen in signed_data["certificates"]] == [own]
     assert signer_info["signature"].native == b"signature"
     assert signer_info["digest_algorithm"]["algorithm"].native == algorithm.digest
-    assert signer_info["signature_algorithm"].hash_algo == algorithm.digest
+    if algorithm == ED25519:  # parameters are absent (RFC 8419 §2.2)
+        assert signer_info["signature_algorithm"].dump() == bytes.fromhex("300506032b6570")
+    else:
+        assert signer_info["signature_algorithm"].hash_algo == algorithm.digest
     assert b"\x31" + signer_info["signed_attrs"].dump()[1:] == attributes
 
     values = {item["type"].native: item["values"] for item in signer_info["signed_attrs"]}
@@ -130,6 +140,8 @@ def test_size_is_an_upper_bound(algorithm: SignatureAlgorithm) -> None:
     attributes = cms.signed_attributes(constants, bytes(hashlib.new(algorithm.digest).digest_size))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         signatures = [key.sign(bytes([number]), ec.ECDSA(hashes.SHA256())) for number in range(64)]
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        signatures = [key.sign(b"")]
     else:
         signatures = [bytes(key.key_size // 8)]
     longest = max(len(cms.assemble(constants, attributes, signature)) for signature in signatures)

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pecete.errors import FailedPreconditionError
-from signer.algorithms import SignatureAlgorithm, check_certificate_key
+from signer.algorithms import ED25519, SignatureAlgorithm, check_certificate_key
 from signer.key_notices import algorithm_notices, days_left, key_notices
 from softhsm.pki import Holder, TestPki
 
@@ -31,6 +31,10 @@ def reasons(days: int, now: datetime, algorithm: SignatureAlgorithm = ECDSA, bit
 
 def test_a_key_in_order_has_no_notices() -> None:
     assert reasons(700, NOON) == []
+
+
+def test_a_key_of_ed25519_says_that_not_every_judge_passes_its_signatures() -> None:
+    assert reasons(700, NOON, ED25519) == ["ALGORITHM_NOT_IN_TS_119_312"]
 
 
 @pytest.mark.parametrize(

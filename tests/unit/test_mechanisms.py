@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pkcs11 import MGF, Mechanism
 
 from pecete.errors import FailedPreconditionError
-from signer.algorithms import DigestName, SignatureAlgorithm
+from signer.algorithms import ED25519, DigestName, SignatureAlgorithm
 from signer.tokens.mechanisms import digest_info, ecdsa_signature_value, is_offered, negotiate
 
 DATA = b"message"
@@ -39,9 +39,16 @@ def test_the_raw_mechanism_comes_first_and_the_hashing_one_is_taken_where_it_is_
     assert both.parameters == alone.parameters
 
 
-@pytest.mark.parametrize("algorithm", [PKCS1, PSS, ECDSA], ids=str)
+def test_ed25519_takes_the_message_itself_and_gives_what_cms_carries() -> None:
+    operation = negotiate(ED25519, {Mechanism.ECDSA, Mechanism.EDDSA})
+    assert (operation.mechanism, operation.parameters) == (Mechanism.EDDSA, None)
+    assert operation.prepare(DATA) == DATA
+    assert operation.finish(b"signature") == b"signature"
+
+
+@pytest.mark.parametrize("algorithm", [PKCS1, PSS, ECDSA, ED25519], ids=str)
 def test_a_token_without_the_mechanism_is_refused(algorithm: SignatureAlgorithm) -> None:
-    offered = {Mechanism.SHA_1, Mechanism.SHA512_RSA_PKCS, Mechanism.EDDSA}
+    offered = {Mechanism.SHA_1, Mechanism.SHA512_RSA_PKCS, Mechanism.EC_EDWARDS_KEY_PAIR_GEN}
     assert not is_offered(algorithm, offered)
     with pytest.raises(FailedPreconditionError, match="TOKEN_MECHANISM_MISSING"):
         negotiate(algorithm, offered)

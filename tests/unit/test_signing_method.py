@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from pecete.errors import PeceteError
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm
@@ -20,10 +20,13 @@ PKI = TestPki()
 SHORT = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 LONG = rsa.generate_private_key(public_exponent=65537, key_size=3072)
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+EDWARDS = ed25519.Ed25519PrivateKey.generate()
 MESSAGE = b"signed attributes"
 
 
-def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def certificate(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+) -> x509.Certificate:
     return PKI.issue_signer(Holder("Ana"), key.public_key())
 
 
@@ -48,9 +51,23 @@ def test_the_mechanism_is_one_that_the_token_has(
     assert (method.mechanism, method.token_hashes) == (mechanism, mechanism.count("SHA") == 1)
 
 
-def test_a_token_without_a_mechanism_for_the_key_is_said_so() -> None:
+@pytest.mark.parametrize("key", [SHORT, EDWARDS])
+def test_a_token_without_a_mechanism_for_the_key_is_said_so(
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey,
+) -> None:
     with pytest.raises(PeceteError, match="TOKEN_MECHANISM_MISSING"):
-        negotiate(certificate(SHORT), {"ECDSA", "RSA_X_509"})
+        negotiate(certificate(key), {"ECDSA", "RSA_X_509"})
+
+
+def test_ed25519_gets_the_message_itself() -> None:
+    method = negotiate(certificate(EDWARDS), {"EDDSA", "ECDSA"})
+    assert SignatureAlgorithm.Name(method.algorithm) == "SIGNATURE_ALGORITHM_ED25519"
+    assert (method.mechanism, method.digest, method.salt_length) == ("EDDSA", "sha512", None)
+    assert method.token_input(MESSAGE) == MESSAGE
+    signature = method.signature_value(EDWARDS.sign(MESSAGE))
+    method.verify(certificate(EDWARDS), signature, MESSAGE)
+    with pytest.raises(PeceteError, match="TOKEN_SIGNATURE_WRONG"):
+        method.verify(certificate(EDWARDS), signature, MESSAGE + b"!")
 
 
 def raw_pkcs1(key: rsa.RSAPrivateKey) -> Callable[[bytes], bytes]:

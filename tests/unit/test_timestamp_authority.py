@@ -10,7 +10,7 @@ import pytest
 from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sqlalchemy import Connection, create_engine
@@ -28,7 +28,7 @@ from timestamping.tables import METADATA
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_900, tzinfo=UTC)
 POLICY, OTHER_POLICY = "1.3.6.1.4.1.99999.1", "0.4.0.2023.1.1"
 DIGEST = hashlib.sha256(b"hello").digest()
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 def issue(
@@ -99,7 +99,7 @@ class Unit:
         )
 
 
-def make_unit(key: Key, **options: float) -> Unit:
+def make_unit(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, **options: float) -> Unit:
     root_key = ec.generate_private_key(ec.SECP256R1())
     root = issue("Root", root_key, "Root", root_key, ca=True)
     leaf = issue("Unit", key, "Root", root_key, **options)  # type: ignore[arg-type]
@@ -305,6 +305,14 @@ def test_an_unfit_certificate_stops_the_start(options: dict[str, float], reason:
     with pytest.raises(FailedPreconditionError) as refused:
         unit.authority()
     assert refused.value.reason == reason
+
+
+def test_a_key_of_ed25519_stops_the_start(unit: Unit) -> None:
+    key, root_key = ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
+    unit.key.certificate = issue("Unit", key, "Root", root_key).public_bytes(Encoding.DER)
+    with pytest.raises(FailedPreconditionError) as refused:
+        unit.authority()
+    assert refused.value.reason == "TIMESTAMPING_KEY_WEAK"
 
 
 async def test_a_key_that_is_not_the_certificates_stops_the_start(unit: Unit) -> None:

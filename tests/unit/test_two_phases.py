@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +21,8 @@ from pecete.signing.v1.signing_pb2 import (
     COMMITMENT_TYPE_PROOF_OF_APPROVAL,
     COMMITMENT_TYPE_PROOF_OF_RECEIPT,
     SIGNATURE_ALGORITHM_ECDSA_SHA256,
+    SIGNATURE_ALGORITHM_ECDSA_SHA512,
+    SIGNATURE_ALGORITHM_ED25519,
 )
 from pecete.signing.v1.signing_pb2 import CommitmentType as CommitmentTypeCode
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm as SignatureAlgorithmCode
@@ -29,7 +31,7 @@ from server.documents import Document
 from server.signature_sessions import SignatureSession as SessionRow
 from server.signature_sessions import chain_text
 from signer import cms
-from signer.algorithms import ALGORITHMS, SignatureAlgorithm
+from signer.algorithms import ALGORITHMS, ED25519, SignatureAlgorithm
 from signer.external import ExternalSigner, external_signer
 from signer.pades.options import SignatureOptions
 from signer.pades.signing import PreparedSection, complete_section, finish, prepare_section, sign_section
@@ -201,6 +203,23 @@ def test_what_is_as_it_should_be_is_signed(session: SignatureSession, tmp_path: 
     check_session(session, SAMPLE, ANA.certificate)
     write_signed_bytes(session, SAMPLE, tmp_path / "shown.pdf")
     assert (tmp_path / "shown.pdf").read_bytes() == SAMPLE.read_bytes() + session.section
+
+
+def test_a_session_of_ed25519_is_signed_and_one_that_states_another_algorithm_is_not(
+    session: SignatureSession,
+) -> None:
+    certificate = der(PKI.issue_signer(Holder("Dan"), ed25519.Ed25519PrivateKey.generate().public_key()))
+    dan = external_signer(certificate, PKI.chain, None)
+    kept = replace(row(prepare_section(SAMPLE, dan, OPTIONS)), certificate=certificate, algorithm="ed25519")
+    assert kept.signature_algorithm == ED25519
+    session.certificate_sha256, session.section = kept.certificate_sha256, kept.tail
+    session.byte_range[:], session.signed_attributes = kept.byte_range, kept.signed_attributes
+    session.algorithm = SIGNATURE_ALGORITHM_ED25519
+    assert len(kept.document_digest) == 64  # SHA-512 (RFC 8419 §3.1)
+    check_session(session, SAMPLE, certificate)
+    session.algorithm = SIGNATURE_ALGORITHM_ECDSA_SHA512
+    refused = refusal(lambda: check_session(session, SAMPLE, certificate))
+    assert refused.reason == "SIGNED_ATTRIBUTES_WRONG"
 
 
 def attributes(digest: bytes, signer: ExternalSigner = ANA, *further: bytes) -> bytes:

@@ -12,18 +12,23 @@ from asn1crypto import algos, core
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from pecete.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from pecete.signing.v1.signing_pb2 import SignatureAlgorithm
 
-Scheme = Literal["RSA_PKCS1", "RSA_PSS", "ECDSA"]
+Scheme = Literal["RSA_PKCS1", "RSA_PSS", "ECDSA", "ED25519"]
 
 _LEAST_BITS_FOR_PSS = 3000
 _CURVE_DIGESTS = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
-_RAW: Mapping[Scheme, str] = {"RSA_PKCS1": "RSA_PKCS", "RSA_PSS": "RSA_PKCS_PSS", "ECDSA": "ECDSA"}
+_RAW: Mapping[Scheme, str] = {
+    "RSA_PKCS1": "RSA_PKCS",
+    "RSA_PSS": "RSA_PKCS_PSS",
+    "ECDSA": "ECDSA",
+    "ED25519": "EDDSA",
+}
 _HASHING: Mapping[Scheme, str] = {
     "RSA_PKCS1": "{}_RSA_PKCS",
     "RSA_PSS": "{}_RSA_PKCS_PSS",
@@ -41,7 +46,8 @@ class SigningMethod:
     """How one key of one token signs.
 
     mechanism: what C_Sign is asked for. digest: as hashlib names it; also that of the document.
-    token_hashes: whether the token hashes the message itself.
+    token_hashes: whether the token hashes the message itself. Ed25519 always takes the whole message, and the
+    document's digest beside it is SHA-512 (RFC 8419 §3.1).
     """
 
     scheme: Scheme
@@ -52,7 +58,8 @@ class SigningMethod:
     @property
     def algorithm(self) -> SignatureAlgorithm.ValueType:
         """The signature algorithm as the service names it."""
-        return SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{self.scheme}_{self.digest}".upper())
+        name = self.scheme if self.scheme == "ED25519" else f"{self.scheme}_{self.digest}".upper()
+        return SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{name}")
 
     @property
     def salt_length(self) -> int | None:
@@ -86,6 +93,8 @@ class SigningMethod:
                 key.verify(signature, message, ec.ECDSA(digest))
             elif isinstance(key, rsa.RSAPublicKey):
                 key.verify(signature, message, self._padding(digest), digest)
+            elif isinstance(key, ed25519.Ed25519PublicKey):
+                key.verify(signature, message)
         except InvalidSignature as error:
             raise UnavailableError(
                 "TOKEN_SIGNATURE_WRONG", "The token gave a signature that is not of the certificate's key."
@@ -105,9 +114,9 @@ def negotiate(certificate: x509.Certificate, offered: Collection[str]) -> Signin
     TOKEN_MECHANISM_MISSING.
     """
     for scheme, digest in _wishes(certificate):
-        raw, hashing = _RAW[scheme], _HASHING[scheme].format(digest.upper())
+        raw, hashing = _RAW[scheme], _HASHING.get(scheme, "").format(digest.upper())
         if raw in offered:
-            return SigningMethod(scheme, digest, raw, token_hashes=False)
+            return SigningMethod(scheme, digest, raw, token_hashes=scheme == "ED25519")
         if hashing in offered:
             return SigningMethod(scheme, digest, hashing, token_hashes=True)
     raise FailedPreconditionError(
@@ -120,6 +129,8 @@ def _wishes(certificate: x509.Certificate) -> tuple[tuple[Scheme, str], ...]:
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_DIGESTS:
         return (("ECDSA", _CURVE_DIGESTS[key.curve.name]),)
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return (("ED25519", "sha512"),)
     if isinstance(key, rsa.RSAPublicKey):
         if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
             return (("RSA_PSS", "sha256"),)
@@ -127,5 +138,7 @@ def _wishes(certificate: x509.Certificate) -> tuple[tuple[Scheme, str], ...]:
             return (("RSA_PSS", "sha256"), ("RSA_PKCS1", "sha256"))
         return (("RSA_PKCS1", "sha256"),)
     raise InvalidArgumentError(
-        "KEY_TYPE_NOT_SUPPORTED", "Keys are RSA or on the curves P-256, P-384 and P-521.", field="certificate"
+        "KEY_TYPE_NOT_SUPPORTED",
+        "Keys are RSA, on the curves P-256, P-384 and P-521, or Ed25519.",
+        field="certificate",
     )

@@ -14,7 +14,7 @@ from asn1crypto import algos, cms, core, tsp
 from pecete.commitment import CommitmentType
 from pecete.errors import DataLossError
 from pecete.signing.v1.signature_sessions_pb2 import SignatureSession
-from pecete.signing.v1.signing_pb2 import SignatureAlgorithm
+from pecete.signing.v1.signing_pb2 import SIGNATURE_ALGORITHM_ED25519, SignatureAlgorithm
 
 _CHUNK = 256 * 1024
 _ATTRIBUTES = frozenset(
@@ -52,7 +52,9 @@ def write_signed_bytes(session: SignatureSession, document: Path, target: Path) 
 
 
 def digest_name(session: SignatureSession) -> str:
-    """Give the digest of a session's algorithm as hashlib names it. Raises SIGNED_ATTRIBUTES_WRONG."""
+    """Give the digest of a session's document as hashlib names it. Raises SIGNED_ATTRIBUTES_WRONG."""
+    if session.algorithm == SIGNATURE_ALGORITHM_ED25519:
+        return "sha512"  # its name does not say it (RFC 8419 §3.1)
     known = session.algorithm in SignatureAlgorithm.values()
     name = SignatureAlgorithm.Name(session.algorithm).rpartition("_")[2].lower() if known else ""
     if name not in ("sha256", "sha384", "sha512"):
@@ -151,10 +153,12 @@ def _has_no_parameters(algorithm: algos.DigestAlgorithm) -> bool:
 
 
 def _signature_identifier(session: SignatureSession) -> bytes:
-    """The AlgorithmIdentifier of the session's algorithm, DER (RFC 5754 §3.2 and §3.3, RFC 4055 §3.1)."""
+    """The DER AlgorithmIdentifier of the session's algorithm (RFC 5754 §3, RFC 4055 §3.1, RFC 8419 §2.2)."""
     digest, name = digest_name(session), SignatureAlgorithm.Name(session.algorithm)
     fields: dict[str, object] = {"algorithm": f"{digest}_ecdsa"}
-    if "_RSA_PKCS1_" in name:
+    if session.algorithm == SIGNATURE_ALGORITHM_ED25519:
+        fields = {"algorithm": "ed25519"}
+    elif "_RSA_PKCS1_" in name:
         fields = {"algorithm": f"{digest}_rsa", "parameters": core.Null()}
     elif "_RSA_PSS_" in name:
         hashed = algos.DigestAlgorithm({"algorithm": digest, "parameters": core.Null()})

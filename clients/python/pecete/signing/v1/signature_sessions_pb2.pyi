@@ -51,7 +51,7 @@ class PrepareSignatureRequest(_message.Message):
     """The signer's certificate, DER; its key usage has nonRepudiation."""
     algorithm: _signing_pb2.SignatureAlgorithm.ValueType
     """What the key signs with; unset: RSASSA-PSS for RSA keys from 3000 bits on, and RSASSA-PKCS1-v1_5 for
-    shorter ones, with SHA-256; ECDSA with the SHA-2 digest of the curve's length.
+    shorter ones, with SHA-256; ECDSA with the SHA-2 digest of the curve's length; Ed25519.
     """
     level: _signing_pb2.SignatureLevel.ValueType
     """The level to reach; it is never silently lowered."""
@@ -349,7 +349,9 @@ class CompleteSignatureRequest(_message.Message):
     name: _builtins.str
     """`signatureSessions/{id}`."""
     signature: _builtins.bytes
-    """The signature over `signed_attributes`: RSA's octets, or ECDSA's DER Ecdsa-Sig-Value (RFC 3279 §2.2.3)."""
+    """The signature over `signed_attributes`: RSA's octets, ECDSA's DER Ecdsa-Sig-Value (RFC 3279 §2.2.3), or
+    Ed25519's 64 octets.
+    """
     request_id: _builtins.str
     """Retries with the same id get the first answer, never a second signature."""
     def __init__(

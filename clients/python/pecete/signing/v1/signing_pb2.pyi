@@ -131,6 +131,8 @@ class _SignatureAlgorithmEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Si
     """ECDSA with SHA-384."""
     SIGNATURE_ALGORITHM_ECDSA_SHA512: _SignatureAlgorithm.ValueType  # 9
     """ECDSA with SHA-512."""
+    SIGNATURE_ALGORITHM_ED25519: _SignatureAlgorithm.ValueType  # 10
+    """PureEdDSA with Ed25519 (RFC 8032 §5.1); the document's digest is SHA-512 (RFC 8419 §3.1)."""
 
 class SignatureAlgorithm(_SignatureAlgorithm, metaclass=_SignatureAlgorithmEnumTypeWrapper):
     """A signature scheme with its digest."""
@@ -155,6 +157,8 @@ SIGNATURE_ALGORITHM_ECDSA_SHA384: SignatureAlgorithm.ValueType  # 8
 """ECDSA with SHA-384."""
 SIGNATURE_ALGORITHM_ECDSA_SHA512: SignatureAlgorithm.ValueType  # 9
 """ECDSA with SHA-512."""
+SIGNATURE_ALGORITHM_ED25519: SignatureAlgorithm.ValueType  # 10
+"""PureEdDSA with Ed25519 (RFC 8032 §5.1); the document's digest is SHA-512 (RFC 8419 §3.1)."""
 Global___SignatureAlgorithm: _TypeAlias = SignatureAlgorithm  # noqa: Y015
 
 class _SignatureLevel:
