@@ -5,14 +5,15 @@ folder is flushed: after a crash an object is there whole or not at all. Several
 machines, may share one store on a file system with links and flock(2).
 """
 
+import ctypes
 import errno
 import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -24,6 +25,7 @@ from pecete.errors import (
     DataLossError,
     InvalidArgumentError,
     NotFoundError,
+    PeceteError,
     ResourceExhaustedError,
     UnavailableError,
 )
@@ -32,6 +34,7 @@ CHUNK_SIZE = 256 * 1024
 """Bytes read at once; also the length of a chunk on the wire."""
 
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -71,13 +74,36 @@ class FileObjectStore:
         Neither object is held in memory. Raises NotFoundError OBJECT_NOT_FOUND and DataLossError
         OBJECT_ALTERED when the base is no longer what its name says.
         """
+        with self._appending(base_sha256, tail) as writer:
+            return writer.commit()
+
+    def append_objects(self, appended: Sequence[tuple[str, bytes]]) -> list[StoredObject | PeceteError]:
+        """As `append_object` for many bases with their tails; gives for each its object or its error.
+
+        They are made durable together, with two flushes of the file system for all of them. Raises
+        ResourceExhaustedError STORAGE_FULL or UnavailableError STORAGE_FAILED when that fails.
+        """
+        with ExitStack() as writers, _storage_faults():
+            written: list[ObjectWriter | PeceteError] = []
+            for base_sha256, tail in appended:
+                try:
+                    written.append(writers.enter_context(self._appending(base_sha256, tail)))
+                except PeceteError as error:
+                    written.append(error)
+            _flush_file_system(self._incoming)
+            outcomes = [_outcome(each) for each in written]
+            _flush_file_system(self._objects)
+        return outcomes
+
+    @contextmanager
+    def _appending(self, base_sha256: str, tail: bytes) -> Iterator["ObjectWriter"]:
         with self.writer(self.size(base_sha256) + len(tail)) as writer:
             for chunk in self.chunks(base_sha256):
                 writer.write(chunk)
             if writer.sha256 != base_sha256:
                 raise _altered()
             writer.write(tail)
-            return writer.commit()
+            yield writer
 
     def path(self, sha256: str) -> Path:
         """Give the file of an object. Raises NotFoundError OBJECT_NOT_FOUND."""
@@ -159,8 +185,11 @@ class FileObjectStore:
             )
         return self._objects / sha256[:2] / sha256
 
-    def _publish(self, temporary: Path, stored: StoredObject) -> None:
-        """Give a flushed file its name; one that is there already is checked and marked as put again."""
+    def _publish(self, temporary: Path, stored: StoredObject) -> Path:
+        """Give a flushed file its name, in a folder that is yet to be flushed, and give that.
+
+        An object that is there already is checked and marked as put again.
+        """
         path = self._path(stored.sha256)
         self._make_folder(path.parent)
         while True:
@@ -173,7 +202,7 @@ class FileObjectStore:
                 except (FileNotFoundError, NotFoundError):  # deleted between the calls: link again
                     continue
             break
-        _flush_folder(path.parent)
+        return path.parent
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder that survives a crash.
@@ -235,12 +264,17 @@ class ObjectWriter:
 
         Raises DataLossError OBJECT_ALTERED when an object of this name is there whose bytes are others.
         """
+        with _storage_faults():
+            os.fsync(self._file)
+            stored, folder = self._name()
+            _flush_folder(folder)
+        return stored
+
+    def _name(self) -> tuple[StoredObject, Path]:
+        """Give the flushed file its name; gives the object and the folder, which is yet to be flushed."""
         stored = StoredObject(self.sha256, self._size)
         with _storage_faults():
-            os.fchmod(self._file, 0o440)
-            os.fsync(self._file)
-            self._store._publish(self._path, stored)
-        return stored
+            return stored, self._store._publish(self._path, stored)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -257,9 +291,10 @@ def _locked_file(folder: Path) -> tuple[Path, int]:
     """
     while True:
         path = folder / secrets.token_hex(16)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            os.fchmod(file, 0o440)
             if os.fstat(file).st_nlink:
                 return path, file
         except OSError:
@@ -281,6 +316,26 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_file_system(folder: Path) -> None:
+    """Call syncfs(2), which Python has not; since Linux 5.8 it also tells of writes that failed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _LIBC.syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), "syncfs failed")
+    finally:
+        os.close(descriptor)
+
+
+def _outcome(written: ObjectWriter | PeceteError) -> StoredObject | PeceteError:
+    """Name a flushed object, unless it could not be written."""
+    if isinstance(written, PeceteError):
+        return written
+    try:
+        return written._name()[0]
+    except PeceteError as error:
+        return error
 
 
 def _sorted_folders(folder: Path) -> list[Path]:

@@ -49,11 +49,11 @@ class _Run:
     stopped_by: PeceteError | None = None
     is_abandoned: bool = False
 
-    def next_group(self) -> list[BatchItem]:
+    def next_group(self, most: int = ITEMS_AT_ONCE) -> list[BatchItem]:
         """Take the items to be signed next; none once the batch is stopped or nobody listens."""
         if self.stopped_by is not None or self.is_abandoned:
             return []
-        return [self.waiting.popleft() for _ in range(min(ITEMS_AT_ONCE, len(self.waiting)))]
+        return [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
 
     def tell(self, item: BatchItem, outcome: Outcome) -> None:
         """Let the caller know of an item."""
@@ -125,9 +125,9 @@ class BatchSigner:
         working.result()
 
     async def _work(self, run: _Run) -> None:
-        """Sign groups until none is left; the first goes alone, so that a wrong PIN is given once."""
+        """Sign groups until none is left; one item goes alone, so that what stops all stops the rest."""
         try:
-            await self._sign_group(run, run.next_group())
+            await self._sign_group(run, run.next_group(1))
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(_lanes(run.key)):
                     lanes.create_task(self._sign_groups(run))

@@ -155,18 +155,18 @@ class DocumentSigner:
     async def finish_basic(
         self, made: Sequence[tuple[Document, SignedSection, MadeSignature]]
     ) -> list[SignedDocument | PeceteError]:
-        """Store many new documents whose signatures stay at level B-B, one after the other in one thread.
+        """Store many new documents whose signatures stay at level B-B, all at once.
 
         Gives for each the document, or why it cannot be stored.
         """
-
-        def store(
-            document: Document, section: SignedSection, signature: MadeSignature
-        ) -> SignedDocument | PeceteError:
-            try:
-                stored = self._keeper.store.append_object(document.sha256.hex(), finish(section, None))
-            except PeceteError as error:
-                return error
-            return SignedDocument(self.raiser.described(stored, document), signature, document)
-
-        return await asyncio.to_thread(lambda: [store(*each) for each in made])
+        appended = [(document.sha256.hex(), finish(section, None)) for document, section, _made in made]
+        try:
+            outcomes = await asyncio.to_thread(self._keeper.store.append_objects, appended)
+        except PeceteError as error:
+            return [error] * len(made)
+        return [
+            outcome
+            if isinstance(outcome, PeceteError)
+            else SignedDocument(self.raiser.described(outcome, document), signature, document)
+            for outcome, (document, _section, signature) in zip(outcomes, made, strict=True)
+        ]

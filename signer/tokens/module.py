@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.util import Finalize
 
 import pkcs11
@@ -87,7 +87,7 @@ class Module(_pkcs11.lib):
 
     def tokens(self) -> Iterator[pkcs11.Token]:
         """Give the tokens that are there; a slot that answers with an error hides no other."""
-        for slot in self.get_slots(token_present=True):
+        for slot in _present_slots(self.get_slots):
             try:
                 token = slot.get_token()
             except pkcs11.PKCS11Error:
@@ -103,6 +103,24 @@ class Module(_pkcs11.lib):
         code = self._functions.init_token(slot_id, pin, len(pin), label.encode().ljust(32))
         if code != CKR_OK:
             raise pkcs11.PKCS11Error(f"C_InitToken returned 0x{code:x}")
+
+
+_MOST_LISTINGS = 5
+"""How often slots are listed while tokens come and go, as they seem to where processes share a card."""
+
+
+def _present_slots(get_slots: Callable[..., list[pkcs11.Slot]]) -> list[pkcs11.Slot]:
+    """Slots with a token. Their number is asked first, so one that comes to be meanwhile does not fit.
+
+    CKR_BUFFER_TOO_SMALL, which says so, has no class of its own in python-pkcs11.
+    """
+    for _ in range(_MOST_LISTINGS - 1):
+        try:
+            return get_slots(token_present=True)
+        except pkcs11.PKCS11Error as error:
+            if type(error) is not pkcs11.PKCS11Error:
+                raise
+    return get_slots(token_present=True)
 
 
 _loaded: dict[str, tuple[int, Module]] = {}

@@ -10,6 +10,7 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -170,6 +171,46 @@ def test_append_to_an_altered_base_is_refused(store: FileObjectStore, root: Path
     with pytest.raises(DataLossError, match="OBJECT_ALTERED"):
         store.append_object(stored.sha256, b"signature")
     assert len(files(root)) == 1
+
+
+def test_many_are_appended_together_and_each_has_its_own_outcome(store: FileObjectStore, root: Path) -> None:
+    good, altered = put(store, CONTENT), put(store, CONTENT + b"!")
+    flip(store.path(altered.sha256))
+    outcomes = store.append_objects(
+        [(good.sha256, b"1"), (altered.sha256, b"2"), (sha256(b"absent"), b"3"), (good.sha256, b"1")]
+    )
+    assert outcomes[0] == outcomes[3] == StoredObject(sha256(CONTENT + b"1"), len(CONTENT) + 1)
+    assert [type(error) for error in outcomes[1:3]] == [DataLossError, NotFoundError]
+    assert store.verify(sha256(CONTENT + b"1"))
+    assert len(files(root)) == 3
+
+
+def test_many_are_flushed_before_they_are_named_and_again_after(
+    store: FileObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = put(store, CONTENT)
+    named: list[int] = []
+    flush = objects._flush_file_system
+
+    def record(folder: Path) -> None:
+        named.append(len([name for name in files(root) if name.startswith("objects/")]))
+        flush(folder)
+
+    monkeypatch.setattr(objects, "_flush_file_system", record)
+    store.append_objects([(base.sha256, b"1"), (base.sha256, b"2")])
+    assert named == [1, 3]
+
+
+@pytest.mark.parametrize("lost", [1, 2], ids=["before naming", "after naming"])
+def test_none_of_many_is_answered_for_when_they_cannot_be_flushed(
+    store: FileObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    base = put(store, CONTENT)
+    answers = iter([0] * (lost - 1) + [-1])
+    monkeypatch.setattr(objects, "_LIBC", SimpleNamespace(syncfs=lambda _: next(answers)))
+    with pytest.raises(UnavailableError, match="STORAGE_FAILED"):
+        store.append_objects([(base.sha256, b"1")])
+    assert len(files(root)) == lost
 
 
 def flip(path: Path) -> None:

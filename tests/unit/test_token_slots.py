@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pkcs11
+import pytest
 from pkcs11 import TokenFlag
 
 from pecete.token import device
@@ -32,3 +33,27 @@ def test_the_service_sees_the_tokens_beside_a_broken_slot() -> None:
 def test_the_client_sees_the_tokens_beside_broken_and_blank_slots() -> None:
     found = device._tokens(pkcs11, slots(broken, lambda: BLANK, lambda: INITIALISED))
     assert list(found) == [INITIALISED]
+
+
+def test_slots_that_come_to_be_while_they_are_listed_are_listed_again() -> None:
+    answers: list[pkcs11.PKCS11Error | list[pkcs11.Slot]] = [
+        pkcs11.PKCS11Error("Buffer was too small."),
+        slots(lambda: INITIALISED),
+    ]
+
+    def get_slots(token_present: bool) -> list[pkcs11.Slot]:
+        answer = answers.pop(0)
+        if isinstance(answer, pkcs11.PKCS11Error):
+            raise answer
+        return answer
+
+    assert list(Module.tokens(cast("Module", SimpleNamespace(get_slots=get_slots)))) == [INITIALISED]
+
+
+@pytest.mark.parametrize("error", [pkcs11.DeviceRemoved(), pkcs11.PKCS11Error("Unmapped error code 0x208")])
+def test_a_module_that_cannot_list_its_slots_says_so(error: pkcs11.PKCS11Error) -> None:
+    def get_slots(token_present: bool) -> list[pkcs11.Slot]:
+        raise error
+
+    with pytest.raises(type(error)):
+        list(Module.tokens(cast("Module", SimpleNamespace(get_slots=get_slots))))
