@@ -71,9 +71,11 @@ class CmsFacts:
 class TimestampKind(StrEnum):
     """Where a time-stamp stands."""
 
+    CONTENT = "content"
     SIGNATURE = "signature"
     DOCUMENT = "document"
     ARCHIVE = "archive"
+    EVIDENCE_RECORD = "evidence_record"
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class SignatureFacts:
     form: what the signature dictionary says the signature is, such as `ETSI.CAdES.detached`.
     claimed_time: signing time as the signer states it. end: position up to which it covers the file.
     baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
+    countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7); "" of any other signature.
+    findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     """
 
     field: str
@@ -139,6 +143,27 @@ class SignatureFacts:
     timestamps: tuple[TimestampFacts, ...]
     faults: tuple[str, ...]
     malformed: Malformed | None = None
+    countersigns: str = ""
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvidenceRecordFacts:
+    """An evidence record (RFC 4998) in a document, in a container or beside it.
+
+    name: where it stands: its file's name, or the field of the signature that holds it. integrity: whether the
+    whole chain holds over what it protects, trust apart; failing_check names what does not, or is "".
+    timestamps: archive time-stamps, the initial one first, then renewals, each as it stands in its chain.
+    covers: fields of the signatures, and of document time-stamps, that it protects with all that is in them.
+    files: names of the files that it protects.
+    """
+
+    name: str
+    integrity: Integrity
+    failing_check: str
+    timestamps: tuple[TimestampFacts, ...]
+    covers: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,3 +187,4 @@ class DocumentFacts:
     signatures: tuple[SignatureFacts, ...]
     document_timestamps: tuple[TimestampFacts, ...]
     store: StoredData
+    evidence_records: tuple[EvidenceRecordFacts, ...] = ()
