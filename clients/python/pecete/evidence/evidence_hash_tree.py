@@ -1,4 +1,4 @@
-"""The hash tree of an archive time-stamp: does what its lists give stand in the token (RFC 4998 §4.3)?"""
+"""The hash tree of an archive time-stamp, whose root its token must state (RFC 4998 §4.3)."""
 
 from pecete.evidence.evidence_check_words import Check, Fault
 from pecete.evidence.evidence_record import ArchiveTimestamp, Renewal, hashed
@@ -14,16 +14,12 @@ def hash_tree_fault(stamp: ArchiveTimestamp, where: str) -> Fault | None:
     if not stamp.digest_algorithm:
         return Fault(Check.DIGEST_ALGORITHM, f"the digest algorithm of {where} is not known")
     if stamp.facts.digest_algorithm != stamp.digest_algorithm:
-        return Fault(
-            Check.DIGEST_ALGORITHM, f"{where} was stamped under another digest algorithm than its tree"
-        )
+        return Fault(Check.DIGEST_ALGORITHM, f"{where} has another digest algorithm than its hash tree")
     length = len(hashed(stamp.digest_algorithm))
     if any(len(each) != length for part in stamp.hash_lists or () for each in part):
         return Fault(Check.HASH_LENGTH, f"a hash in the lists of {where} has a length that no digest has")
     if stamp.hash_lists and stamp.facts.digest not in _roots(stamp.digest_algorithm, stamp.hash_lists):
-        return Fault(
-            Check.MESSAGE_IMPRINT, f"the message imprint of {where} is not the root of its hash tree"
-        )
+        return Fault(Check.MESSAGE_IMPRINT, f"the imprint of {where} is not the root of its hash tree")
     if stamp.renewal is Renewal.TIMESTAMP and stamp.previous not in leaves(stamp):
         return Fault(Check.TIMESTAMP_RENEWAL, f"{where} is not over the time-stamp before it")
     return None

@@ -4,7 +4,7 @@ What later time-stamps are over is hashed here, from the stored octets: encoding
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -49,7 +49,10 @@ _CRYPTO_INFOS, _ENCRYPTION_INFO = 0xA0, 0xA1
 
 
 class EvidenceRecordError(InvalidArgumentError):
-    """What was given is no evidence record. `reason`: EVIDENCE_RECORD_MALFORMED or EVIDENCE_RECORD_VERSION."""
+    """What was given is no evidence record.
+
+    `reason` is EVIDENCE_RECORD_MALFORMED or EVIDENCE_RECORD_VERSION.
+    """
 
 
 class Renewal(StrEnum):
@@ -181,7 +184,7 @@ def _read(record: bytes) -> EvidenceRecord:
 
 def _chain(chains: Sequence[Element], number: int) -> ArchiveTimestampChain:
     stamps: list[ArchiveTimestamp] = []
-    for element in _archive_timestamps(chains[number]):
+    for element in chains[number].children(SEQUENCE):
         stamps.append(_archive_timestamp(element, stamps, is_first_chain=number == 0))
     if not stamps:
         raise DerError("a chain without a time-stamp")
@@ -194,10 +197,6 @@ def _sequence_digest(algorithm: str, chains: Sequence[Element]) -> bytes:
     first, last = chains[0].start, chains[-1].end
     stored = memoryview(chains[0].data)[first:last]
     return hashed(algorithm, sequence_header(last - first), stored)  # type: ignore[arg-type] # any buffer
-
-
-def _archive_timestamps(chain: Element) -> Iterator[Element]:
-    return chain.children(SEQUENCE)
 
 
 def _archive_timestamp(
@@ -225,7 +224,7 @@ def _archive_timestamp(
 
 
 def _algorithm(element: Element, tag: int) -> str:
-    """hashlib's name of the algorithm of an AlgorithmIdentifier, "" where it is not known."""
+    """The algorithm of an AlgorithmIdentifier by hashlib's name, "" where it is not known."""
     fields = list(element.children(tag))
     if not 1 <= len(fields) <= 2:
         raise DerError("an AlgorithmIdentifier that is none")
@@ -233,7 +232,7 @@ def _algorithm(element: Element, tag: int) -> str:
 
 
 def _hash_lists(element: Element) -> tuple[tuple[bytes, ...], ...]:
-    """reducedHashtree [2] SEQUENCE OF PartialHashtree ::= SEQUENCE OF OCTET STRING."""
+    """Read reducedHashtree [2] SEQUENCE OF PartialHashtree ::= SEQUENCE OF OCTET STRING."""
     lists = tuple(
         tuple(expect(each, OCTET_STRING).content for each in part.children(SEQUENCE))
         for part in element.children(_REDUCED_HASHTREE)

@@ -88,7 +88,7 @@ class EvidenceVerdict:
 
     @property
     def existed_by(self) -> datetime | None:
-        """The time before which the covered objects existed: the first time-stamp's. None of what is broken."""
+        """The first time-stamp's time, by which the covered objects existed; None of what is broken."""
         proven = self.verdict in (Verdict.INTACT, Verdict.PARTIAL)
         return self.timestamps[0].time if proven and self.timestamps else None
 
@@ -103,8 +103,8 @@ def verify_evidence_record(
 ) -> EvidenceVerdict:
     """Check an EvidenceRecord, DER, and which of `objects` it protects.
 
-    trust: trust anchors, DER; with none, whether the authorities are trusted stays open. certificates: further
-    ones, DER. at: aware time for which the last time-stamp must be believed; None for now.
+    trust: trust anchors, DER; with none, whether the authorities are trusted stays open. certificates:
+    further ones, DER. at: aware time for which the last time-stamp must be believed; None for now.
     Raises InvalidArgumentError TRUST_ANCHOR_UNREADABLE.
     """
     try:
