@@ -1,10 +1,10 @@
 """Archive time-stamps in a CMS signature: archive-time-stamp-v3 (EN 319 122-1 §5.5).
 
 An archive time-stamp is over one signer's signature and, by hashes, over what its index lists. What came
-into the SignedData later is not in the index and gains nothing by it; an index entry that nothing fits breaks it.
-The index is an ats-hash-index-v3, or the ats-hash-index before it (TS 101 733 §6.4.2), which has one hash for
-all of an attribute. An archive-time-stamp-v2 is found, but what it is over is not computed: it proves
-nothing.
+into the SignedData later is not in the index and gains nothing by it; an index entry that nothing fits
+breaks it. The index is an ats-hash-index-v3, or the ats-hash-index before it (TS 101 733 §6.4.2), which has
+one hash for all of an attribute. An archive-time-stamp-v2 is found, but what it is over is not computed: it
+proves nothing.
 """
 
 import hashlib

@@ -56,7 +56,7 @@ def with_evidence_beside(
 
 
 def is_evidence_record(data: bytes) -> bool:
-    """Whether octets begin as an evidence record does: in ASN.1 with its version, where others have an OID."""
+    """Whether octets begin as an evidence record does: with its version, where others have an OID."""
     if is_xml_evidence_record(data):
         return True
     try:
