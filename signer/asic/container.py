@@ -54,7 +54,12 @@ class Container:
         begins_with = _beginning_kind(file)
         if begins_with is None and is_strict:
             raise _not_asic()
-        self._directory = Directory(file)
+        try:
+            self._directory = Directory(file)
+        except InvalidArgumentError as error:
+            if begins_with is None and error.reason == "CONTAINER_DAMAGED":
+                raise _not_asic() from error
+            raise
         self.members = self._directory.members
         self.comment = self._directory.comment
         self._by_name = {member.name: member for member in self.members}

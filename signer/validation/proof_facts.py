@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pecete.errors import InvalidArgumentError
+from pecete.evidence.evidence_record import EvidenceRecordError
 from signer.validation.cades_facts import digest_of, only
 from signer.validation.der import INTEGER, SEQUENCE, DerError, integer, oid, read
 from signer.validation.evidence_record_xml import is_xml_evidence_record
-from signer.validation.evidence_records import ProtectedObject, evidence_record_facts
+from signer.validation.evidence_records import ProtectedObject, evidence_record_facts, read_record
 from signer.validation.facts import DocumentFacts, StoredData, TimestampKind
 from signer.validation.integrity import ContentDigest
 from signer.validation.signed_data import SIGNED_DATA, TST_INFO, read_signed_data
@@ -24,6 +25,7 @@ def collect_proof(data: bytes, detached: Sequence[bytes]) -> DocumentFacts | Non
     DOCUMENT_DAMAGED, TIMESTAMP_REFUSED or DETACHED_CONTENT_AMBIGUOUS.
     """
     if is_evidence_record(data):
+        _require_readable(data)
         objects = [ProtectedObject(_name(number), digest_of(each)) for number, each in enumerate(detached, 1)]
         record = evidence_record_facts(data, "", objects, is_stated=False)
         return replace(_nothing(data), evidence_records=(record,))
@@ -64,6 +66,14 @@ def is_evidence_record(data: bytes) -> bool:
     except DerError:
         return False
     return data[:1] == b"\x30" and first is not None and first.tag == INTEGER
+
+
+def _require_readable(record: bytes) -> None:
+    """Of a record that stands alone nothing is left to judge where it cannot be read."""
+    try:
+        read_record(record)
+    except EvidenceRecordError as error:
+        raise InvalidArgumentError("DOCUMENT_DAMAGED", error.message, field="document") from error
 
 
 def _token(data: bytes) -> bytes | None:
