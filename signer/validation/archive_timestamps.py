@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from signer.validation.countersignatures import countersignature_fields, countersignature_values
 from signer.validation.der import OCTET_STRING, SEQUENCE, DerError, Element, expect, oid, read
 from signer.validation.facts import StoredData, TimestampFacts, TimestampKind
-from signer.validation.integrity import ContentDigest
+from signer.validation.integrity import ContentDigest, no_content
 from signer.validation.signature_value import DIGESTS
 from signer.validation.signed_data import (
     ARCHIVE_TIME_STAMP_V2,
@@ -86,7 +86,7 @@ def archive_timestamps(
         for token in attribute.values
     ]
     found += [
-        _Found(timestamp_facts(token, TimestampKind.ARCHIVE, _unknown), attribute, token, None)
+        _Found(timestamp_facts(token, TimestampKind.ARCHIVE, no_content), attribute, token, None)
         for attribute in signer.unsigned(ARCHIVE_TIME_STAMP_V2)
         for token in attribute.values
     ]
@@ -186,10 +186,6 @@ def _countersignatures(signer: SignerInfo, stamp: _Found, field: str) -> tuple[s
         if index is not None and index.lists(attribute, value)
         for name in countersignature_fields(value, place)
     )
-
-
-def _unknown(_: str) -> None:
-    return None
 
 
 def _hash_index(token: bytes) -> _HashIndex:

@@ -1,13 +1,12 @@
 """What is in an ASiC container, read to be judged: its manifests, whether they hold, and what covers what."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 
 from pecete.errors import InvalidArgumentError
 from signer.asic.layout import Layout, StoredManifest
 from signer.asic.manifest import Manifest, malformed
-from signer.validation.integrity import ContentDigest
+from signer.validation.integrity import ContentDigest, octets_digest
 
 
 class Contents:
@@ -97,11 +96,6 @@ class Contents:
         if self.container.find(name) is None:
             return None
         return bool(algorithm) and self.file_digest(name)(algorithm) == digest
-
-
-def octets_digest(octets: bytes) -> ContentDigest:
-    """Gives the digests of octets."""
-    return lambda name: hashlib.new(name, octets, usedforsecurity=False).digest()
 
 
 def parts_of(name: str, stored: StoredManifest) -> list[str]:

@@ -11,7 +11,7 @@ from typing import IO
 from pecete.errors import InvalidArgumentError, PeceteError
 from signer.asic.container import Container
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout, StoredManifest
-from signer.validation.asic_contents import Contents, octets_digest, parts_of
+from signer.validation.asic_contents import Contents, parts_of
 from signer.validation.asic_evidence import container_evidence_records
 from signer.validation.cades_facts import signers, undecodable
 from signer.validation.der import DerError
@@ -24,7 +24,7 @@ from signer.validation.facts import (
     TimestampFacts,
     TimestampKind,
 )
-from signer.validation.integrity import ContentDigest
+from signer.validation.integrity import ContentDigest, no_content, octets_digest
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import read_signed_data
 from signer.validation.timestamps import timestamp_facts, unreadable_timestamp
@@ -113,7 +113,7 @@ class _Simple:
 
     def _content(self) -> ContentDigest:
         files = self._contents.container.signed_files
-        return self._contents.file_digest(self._layout.file.name) if files else lambda _: None
+        return self._contents.file_digest(self._layout.file.name) if files else no_content
 
 
 class _Extended:
@@ -174,7 +174,7 @@ class _Extended:
     def _unreadable(self) -> ContentDigest:
         """Digests of a manifest that cannot be followed, over which a signature may be that none names."""
         unreadable = self._contents.unreadable
-        return octets_digest(unreadable[0]) if unreadable else lambda _: None
+        return octets_digest(unreadable[0]) if unreadable else no_content
 
 
 def _over_files(facts: SignatureFacts, stored: StoredManifest, matches: bool | None) -> SignatureFacts:

@@ -17,7 +17,7 @@ from signer.validation.facts import (
     SignatureFacts,
     TimestampFacts,
 )
-from signer.validation.integrity import ContentDigest, cms_facts
+from signer.validation.integrity import ContentDigest, cms_facts, no_content, octets_digest
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
     ARCHIVE_TIME_STAMP_V2,
@@ -98,9 +98,7 @@ def only(detached: Sequence[bytes]) -> bytes | None:
 
 def digest_of(content: bytes | None) -> ContentDigest:
     """Gives the digests of content; None where there is none."""
-    return lambda name: (
-        None if content is None else hashlib.new(name, content, usedforsecurity=False).digest()
-    )
+    return no_content if content is None else octets_digest(content)
 
 
 def _signatures(signed_data: SignedData, content: ContentDigest, name: str) -> Iterator[SignatureFacts]:

@@ -4,13 +4,12 @@ They stand in the unsigned attributes of what they sign, and may have counter-si
 a value signs nothing else: not the content, and not the other attributes.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
 from signer.validation.der import DerError, read
 from signer.validation.facts import CmsFacts, Malformed, SignatureFacts
-from signer.validation.integrity import ContentDigest, cms_facts, undecodable
+from signer.validation.integrity import cms_facts, octets_digest, undecodable
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
     CONTENT_TYPE,
@@ -41,7 +40,7 @@ def countersignatures(
         countersigned = field or "signer 1"
         try:
             own = read_signer_info(read(value))
-            cms = cms_facts(replace(signed_data, signers=(own,)), None, _value_digest(signer))
+            cms = cms_facts(replace(signed_data, signers=(own,)), None, octets_digest(signer.signature))
         except DerError as error:
             fault = f"the counter-signature cannot be read: {error}"
             yield _facts(place, countersigned, undecodable(fault), end, malformed=Malformed.UNDECODABLE)
@@ -72,10 +71,6 @@ def countersignature_fields(value: bytes, field: str) -> Iterator[str]:
         return  # its facts say so
     for _, inner, place in countersignature_values(own, field):
         yield from countersignature_fields(inner, place)
-
-
-def _value_digest(signer: SignerInfo) -> ContentDigest:
-    return lambda name: hashlib.new(name, signer.signature, usedforsecurity=False).digest()
 
 
 def _facts(

@@ -47,6 +47,15 @@ ContentDigest = Callable[[str], bytes | None]
 """Digest of the signed content by hashlib's name of the algorithm; None where the content is missing."""
 
 
+def no_content(_: str) -> None:
+    """Gives no digest: the content is missing."""
+
+
+def octets_digest(octets: bytes) -> ContentDigest:
+    """Gives the digests of octets."""
+    return lambda name: hashlib.new(name, octets, usedforsecurity=False).digest()
+
+
 def undecodable(fault: str) -> CmsFacts:
     """Facts of what is no SignedData at all."""
     return CmsFacts(None, None, None, SignerBinding.ABSENT, (), (), (), (), (), None, (fault,))
