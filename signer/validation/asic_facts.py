@@ -144,11 +144,23 @@ class _Extended:
     def timestamps(self) -> Iterator[TimestampFacts]:
         """Those over manifests of their own, then those over archive manifests, the oldest first."""
         contents = self._contents
+        faults = () if self._layout.signatures else self._left_out()
         for name, stored in contents.manifests.items():
             if name not in self._layout.signatures:
                 facts = _stamp(contents, stored)
-                yield replace(facts, end=contents.covered_from(parts_of(name, stored)))
+                end = contents.covered_from(parts_of(name, stored))
+                yield replace(facts, end=end, faults=(*facts.faults, *faults))
         yield from _archive_stamps(contents)
+
+    def _left_out(self) -> tuple[str, ...]:
+        """Faults of a container of time-stamps that has files beside those that they are over."""
+        over = {
+            reference.name
+            for stored in self._contents.manifests.values()
+            for reference in stored.manifest.references
+        }
+        files = (member.name for member in self._contents.container.signed_files)
+        return tuple(f"no time-stamp is over the file {name}" for name in sorted(files) if name not in over)
 
     def _signatures(self, name: str, files: set[str]) -> Iterable[SignatureFacts]:
         octets = self._contents.container.read(name)
