@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO
 
-from pecete.errors import InvalidArgumentError, PeceteError
+from pecete.errors import InvalidArgumentError
 from signer.asic.container import Container
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout, StoredManifest
 from signer.validation.asic_contents import Contents, parts_of
@@ -43,6 +43,8 @@ def collect(file: IO[bytes]) -> DocumentFacts:
     UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with anything that is known here.
     """
     layout = _layout(file)
+    if layout.xml_signatures:
+        return _xml_container(layout)
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(_CHUNK):
@@ -64,13 +66,19 @@ def collect(file: IO[bytes]) -> DocumentFacts:
 
 def _layout(file: IO[bytes]) -> Layout:
     try:
-        layout = Layout(Container(file, is_strict=False))
-        layout.require_cades()
-    except PeceteError as error:
-        if error.reason in ("DOCUMENT_NOT_ASIC", "CONTAINER_HAS_XADES"):
+        return Layout(Container(file, is_strict=False))
+    except InvalidArgumentError as error:
+        if error.reason == "DOCUMENT_NOT_ASIC":
             raise InvalidArgumentError("UNSUPPORTED_FORMAT", error.message, field="document") from error
         raise
-    return layout
+
+
+def _xml_container(layout: Layout) -> DocumentFacts:
+    """Where a container with XAdES signatures goes. Raises UNSUPPORTED_FORMAT."""
+    names = ", ".join(layout.xml_signatures)
+    raise InvalidArgumentError(
+        "UNSUPPORTED_FORMAT", f"XAdES signatures are not judged here: {names}.", field="document"
+    )
 
 
 class _Simple:

@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Sequence
 from copy import deepcopy
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pecete.evidence.evidence_record import (
     MAXIMUM_CHAINS,
@@ -53,8 +53,8 @@ def read_xml_evidence_record(record: bytes) -> EvidenceRecord:
             "The evidence record is of a version that RFC 6283 does not define.",
             field="record",
         )
-    sequence = root.find(f"{_ERS}ArchiveTimeStampSequence")
-    chains = [] if sequence is None else _in_order(sequence, "ArchiveTimeStampChain")
+    sequence = _child(root, "ArchiveTimeStampSequence")
+    chains = _in_order(sequence, "ArchiveTimeStampChain")
     if not 0 < len(chains) <= MAXIMUM_CHAINS:
         raise malformed("it has no chain, or too many")
     found = (_chain(sequence, chain, number) for number, chain in enumerate(chains))
@@ -69,7 +69,7 @@ def _parse(record: bytes) -> etree._Element:
         root = etree.fromstring(record, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise malformed("it is no well-formed XML") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise malformed("it declares a document type")
     return root
 
@@ -157,9 +157,9 @@ def _algorithm(chain: etree._Element, name: str) -> str:
 
 
 def _octets(element: etree._Element) -> bytes:
-    text = "".join(element.itertext()).split()
+    text = "".join(map(str, element.itertext()))
     try:
-        return base64.b64decode("".join(text), validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise malformed("something in it is no base64") from error
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pecete.evidence.evidence_chains import DataObject, check_chains
 from pecete.evidence.evidence_check_words import Check, Verdict
@@ -60,6 +60,7 @@ def record(*chains: str, version: str = "1.0") -> bytes:
 
 def canonical(encoded: bytes, path: str) -> bytes:
     found = etree.fromstring(encoded).find("/".join(f"{{{ERS}}}{name}" for name in path.split("/")))
+    assert found is not None
     octets: bytes = etree.tostring(found, method="c14n", exclusive=True)
     return octets
 
