@@ -18,6 +18,7 @@ from server.signature_formats import ASIC_E_TYPE
 from server.stamping import Stamping
 from server.workers import WorkerPool
 from signer.material import ValidationMaterial
+from signer.validation.facts import Integrity
 from signer.validation.indication import Indication
 from signer.validation.survey import Survey, SurveyedSignature
 
@@ -57,7 +58,7 @@ class DocumentAugmenter:
         At B-LTA already, a signature is renewed: material for the last time-stamp, then a new one. An ASiC-E
         reaches B-LTA as a whole, whatever the field.
         Raises FailedPreconditionError DOCUMENT_NOT_SIGNED, SIGNATURE_NOT_FOUND, SIGNATURE_NOT_VALID,
-        VALIDATION_MATERIAL_MISSING, LEVEL_ALREADY_REACHED, LEVEL_NOT_REACHED or
+        TIMESTAMP_NOT_INTACT, VALIDATION_MATERIAL_MISSING, LEVEL_ALREADY_REACHED, LEVEL_NOT_REACHED or
         TIMESTAMP_AUTHORITY_NOT_CONFIGURED; what the document or the authority is at fault with.
         """
         workshop = Workshop(self._keeper, self._stamping, self._workers, self._clock, principal, request_id)
@@ -66,9 +67,7 @@ class DocumentAugmenter:
         survey = partial(self._survey, raised, scope)
         found = await survey(raised.sha256, ValidationMaterial())
         _require_signatures(found, field)
-        for signature in found.signatures:
-            if signature.verdict.conclusion.indication is Indication.TOTAL_FAILED:
-                raise _not_valid(signature)
+        require_intact(found)
         last, given = raised.sha256, ValidationMaterial()
         fields = [scope] if scope else []
         unstamped = [each.verdict.field for each in found.signatures if each.reached == "B"]
@@ -94,6 +93,24 @@ class DocumentAugmenter:
         path = self._keeper.store.path
         detached = [path(raised.detached)] if raised.detached else []
         return await self._judge.survey(path(sha256), field, material, detached=detached)
+
+
+def require_intact(found: Survey) -> None:
+    """Refuse what no level can mend.
+
+    Raises FailedPreconditionError SIGNATURE_NOT_VALID, or TIMESTAMP_NOT_INTACT where the signature has a
+    time-stamp that is over something else: a higher level would keep it for ever.
+    """
+    for signature in found.signatures:
+        if signature.verdict.conclusion.indication is Indication.TOTAL_FAILED:
+            raise _not_valid(signature)
+        if any(stamp.integrity is Integrity.BROKEN for stamp in signature.verdict.timestamps):
+            raise FailedPreconditionError(
+                "TIMESTAMP_NOT_INTACT",
+                "The signature has a time-stamp that does not hold, and is not raised.",
+                field="document",
+                metadata={"signature": signature.verdict.field},
+            )
 
 
 def _prove(found: Survey, level: str) -> None:

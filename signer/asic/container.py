@@ -1,6 +1,7 @@
 """Reading an ASiC container (EN 319 162-1 Annex A) strictly and within bounds, in pieces."""
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,22 +34,39 @@ MAX_META_SIZE = 64 << 20
 """Octets of the largest signature, manifest or time-stamp that is read into memory."""
 
 _MIMETYPE_DATA = LOCAL_HEADER_SIZE + len(MIMETYPE)
+_MAX_MIMETYPE = 100
+_TELLING: dict[Kind, re.Pattern[str]] = {
+    "ASiC-S": re.compile(rf"{META_INF}(signature\.p7s|timestamp\.tst|evidencerecord\.(ers|xml))"),
+    "ASiC-E": re.compile(rf"{META_INF}(ASiC\w*Manifest[^/]*|signatures[^/]*)\.xml"),
+}
 _CHUNK = 256 * 1024
 
 
 class Container:
     """The members of an open container, in the order in which they stand.
 
-    Raises InvalidArgumentError DOCUMENT_NOT_ASIC, and what `Directory` raises.
+    is_strict: whether its media type must stand first, as in every container that is added to; one that is
+    only judged may say by its media type elsewhere, or by its files alone, what it is. findings: sentences on
+    that. Raises InvalidArgumentError DOCUMENT_NOT_ASIC, and what `Directory` raises.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.kind = _read_kind(file)
-        self._directory = Directory(file)
+    def __init__(self, file: IO[bytes], *, is_strict: bool = True) -> None:
+        begins_with = _beginning_kind(file)
+        if begins_with is None and is_strict:
+            raise _not_asic()
+        try:
+            self._directory = Directory(file)
+        except InvalidArgumentError as error:
+            if begins_with is None and error.reason == "CONTAINER_DAMAGED":
+                raise _not_asic() from error
+            raise
         self.members = self._directory.members
         self.comment = self._directory.comment
         self._by_name = {member.name: member for member in self.members}
-        self._check_kind()
+        self.kind = begins_with or self._kind_elsewhere()
+        self.findings = () if begins_with else ("the media type does not stand first in the container",)
+        if begins_with:
+            self._check_kind()
 
     @cached_property
     def signed_files(self) -> tuple[Member, ...]:
@@ -126,6 +144,18 @@ class Container:
         if not inflater.eof or inflater.unused_data:
             raise damaged(f"{member.name} cannot be decompressed")
 
+    def _kind_elsewhere(self) -> Kind:
+        """The kind by a media type that is not the first member, or by what only this kind has."""
+        member = self.find(MIMETYPE)
+        stated = b"".join(self.chunks(member)) if member and member.size <= _MAX_MIMETYPE else b""
+        for kind, mimetype in MIMETYPES.items():
+            if stated.strip() == mimetype.encode("ascii"):
+                return kind
+        for kind, names in _TELLING.items():
+            if any(names.fullmatch(name) for name in self.meta_names):
+                return kind
+        raise _not_asic()
+
     def _check_kind(self) -> None:
         """What the beginning says is what the first member says."""
         first = self.members[0] if self.members else None
@@ -149,15 +179,19 @@ def open_container(path: Path) -> Iterator[Container]:
         yield Container(file)
 
 
-def _read_kind(file: IO[bytes]) -> Kind:
-    """The kind of container: `mimetype` is first, stored and has no extra field (Annex A)."""
+def _beginning_kind(file: IO[bytes]) -> Kind | None:
+    """The kind of container whose `mimetype` is first, stored and has no extra field (Annex A)."""
     file.seek(0)
     head = file.read(_MIMETYPE_DATA + max(map(len, MIMETYPES.values())))
     for kind, mimetype in MIMETYPES.items():
         stated = f"{MIMETYPE}{mimetype}".encode("ascii")
         if head.startswith(b"PK\x03\x04") and head[LOCAL_HEADER_SIZE:] == stated:
             return kind
-    raise InvalidArgumentError(
+    return None
+
+
+def _not_asic() -> InvalidArgumentError:
+    return InvalidArgumentError(
         "DOCUMENT_NOT_ASIC", "This is no ASiC: it does not begin with its media type.", field="document"
     )
 

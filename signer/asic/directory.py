@@ -23,7 +23,8 @@ LOCAL_HEADER_SIZE = 30
 UTF_8_NAME = 0x0800
 _ENCRYPTED, _DESCRIPTOR, _STRONG_ENCRYPTION, _MASKED = 0x0001, 0x0008, 0x0040, 0x2000
 _MAX_VERSION = 63
-_UNICODE_PATH = 0x7075
+_UNICODE_PATH, _ZIP64 = 0x7075, 0x0001
+_LONG_SIZES = struct.Struct("<2Q")
 _END = struct.Struct("<4s4H2LH")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -154,14 +155,16 @@ class Directory:
         if signature != b"PK\x03\x04":
             raise damaged("a member is not where the directory says")
         name = self.read(start + _LOCAL.size, name_length)
+        extra = self.read(start + _LOCAL.size + name_length, extra_length)
+        if (compressed, size) == (_MAX_32, _MAX_32):
+            compressed, size = _long_sizes(extra)
         sizes = (crc32, compressed, size)
         if (flags, method, name) != (fields[3], fields[4], entry[_ENTRY.size : _ENTRY.size + fields[10]]) or (
             not flags & _DESCRIPTOR and sizes != fields[7:10]
         ):
             raise ambiguous("a member's own header differs from the directory")
-        data = int(start + _LOCAL.size + name_length + extra_length)
-        _check_extra(self.read(data - extra_length, extra_length))
-        return data
+        _check_extra(extra)
+        return int(start + _LOCAL.size + name_length + extra_length)
 
     def _check_rest(self, member: Member) -> None:
         """What follows the data is the data descriptor that the flags announce, or nothing."""
@@ -183,6 +186,20 @@ def is_safe_name(name: str) -> bool:
     if not plain or "\\" in name or ":" in parts[0]:
         return False
     return all(part not in ("", ".", "..") for part in parts)
+
+
+def _long_sizes(extra: bytes) -> tuple[int, int]:
+    """The compressed and the full size in a ZIP64 extra field, -1 where there is none (APPNOTE §4.5.3).
+
+    Some writers have it in a member's own header even where the directory does without.
+    """
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<2H", extra)
+        if kind == _ZIP64 and length == _LONG_SIZES.size and len(extra) >= 4 + length:
+            size, compressed = _LONG_SIZES.unpack_from(extra, 4)
+            return compressed, size
+        extra = extra[4 + length :]
+    return -1, -1
 
 
 def _check_extra(extra: bytes) -> None:

@@ -17,6 +17,8 @@ SIMPLE_SIGNATURE = "META-INF/signature.p7s"
 _SIGNATURE = re.compile(rf"{META_INF}[^/]*\.p7s", re.IGNORECASE)
 _XADES = re.compile(rf"{META_INF}[^/]*signatures[^/]*\.xml", re.IGNORECASE)
 _MANIFEST = re.compile(rf"{META_INF}ASiCManifest[^/]*\.xml")
+_EVIDENCE_MANIFEST = re.compile(rf"{META_INF}ASiCEvidenceRecordManifest[^/]*\.xml")
+_EVIDENCE_RECORD = re.compile(rf"{META_INF}[^/]*evidencerecord[^/]*\.(ers|xml)", re.IGNORECASE)
 _ARCHIVE_MANIFEST = re.compile(rf"{META_INF}ASiCArchiveManifest[^/]*\.xml")
 
 
@@ -35,9 +37,14 @@ class Layout:
     def __init__(self, container: Container) -> None:
         self.container = container
 
+    @cached_property
+    def xml_signatures(self) -> tuple[str, ...]:
+        """Names of the members with XAdES signatures."""
+        return tuple(name for name in self.container.meta_names if _XADES.fullmatch(name))
+
     def require_cades(self) -> None:
         """Refuse a container with XAdES signatures. Raises FailedPreconditionError CONTAINER_HAS_XADES."""
-        if any(_XADES.fullmatch(name) for name in self.container.meta_names):
+        if self.xml_signatures:
             raise FailedPreconditionError(
                 "CONTAINER_HAS_XADES",
                 "The container has XAdES signatures, which are not known here.",
@@ -56,13 +63,31 @@ class Layout:
         Raises InvalidArgumentError MANIFEST_MALFORMED, CONTAINER_DAMAGED, CONTAINER_AMBIGUOUS.
         """
         found: dict[str, StoredManifest] = {}
-        for name in self.container.meta_names:
-            if _MANIFEST.fullmatch(name):
-                stored = self._manifest(name)
-                if stored.manifest.signature in found:
-                    raise malformed("two manifests name the same signature")
-                found[stored.manifest.signature] = stored
+        for name in self.manifest_names:
+            stored = self.manifest(name)
+            if stored.manifest.signature in found:
+                raise malformed("two manifests name the same signature")
+            found[stored.manifest.signature] = stored
         return found
+
+    @cached_property
+    def manifest_names(self) -> tuple[str, ...]:
+        """Names of the manifests that signatures and time-stamps are over."""
+        return tuple(name for name in self.container.meta_names if _MANIFEST.fullmatch(name))
+
+    @cached_property
+    def evidence_manifest_names(self) -> tuple[str, ...]:
+        """Names of the manifests that list what evidence records protect (EN 319 162-1 §4.4.3.2)."""
+        return tuple(name for name in self.container.meta_names if _EVIDENCE_MANIFEST.fullmatch(name))
+
+    @cached_property
+    def evidence_records(self) -> tuple[str, ...]:
+        """Names of the members that are evidence records."""
+        return tuple(
+            name
+            for name in self.container.meta_names
+            if _EVIDENCE_RECORD.fullmatch(name) and name not in self.evidence_manifest_names
+        )
 
     @cached_property
     def archive_manifests(self) -> tuple[StoredManifest, ...]:
@@ -75,7 +100,7 @@ class Layout:
         name: str | None = ARCHIVE_MANIFEST if ARCHIVE_MANIFEST in named else None
         while name is not None:
             named.discard(name)
-            stored = self._manifest(name)
+            stored = self.manifest(name)
             chain.insert(0, stored)
             roots = [each.name for each in stored.manifest.references if each.is_root and each.name in named]
             name = roots[0] if roots else None
@@ -97,7 +122,8 @@ class Layout:
         """Whether an archive manifest is over a member, so that it cannot change any more."""
         return any(stored.manifest.find(name) for stored in self.archive_manifests)
 
-    def _manifest(self, name: str) -> StoredManifest:
+    def manifest(self, name: str) -> StoredManifest:
+        """The manifest of a name. Raises InvalidArgumentError MANIFEST_MALFORMED or CONTAINER_DAMAGED."""
         member = self.container.find(name)
         if member is None or member.size > MAX_SIZE:
             raise malformed("it is too long")

@@ -19,7 +19,7 @@ ARCHIVE_MANIFEST = "META-INF/ASiCArchiveManifest.xml"
 _ASIC = "http://uri.etsi.org/02918/v1.2.1#"
 _DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
-_DIGESTS = {
+DIGEST_URIS = {
     _SHA256: "sha256",
     "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
     "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
@@ -169,7 +169,7 @@ class _Reader:
         return Reference(
             _member_name(self._attributes.get("URI", "")),
             self._attributes.get("MimeType", ""),
-            _DIGESTS.get(self._algorithm, ""),
+            DIGEST_URIS.get(self._algorithm, ""),
             digest,
             self._attributes.get("Rootfile", "false").strip() in ("true", "1"),
         )

@@ -1,197 +1,231 @@
-"""Collecting the facts of the CAdES signatures in an ASiC container (EN 319 162-1)."""
+"""Collecting the facts of an ASiC container (EN 319 162-1).
+
+Those of its CAdES signatures, of its time-stamps and of its evidence records.
+"""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import IO
 
-from pecete.errors import InvalidArgumentError, PeceteError
+from pecete.errors import InvalidArgumentError
 from signer.asic.container import Container
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout, StoredManifest
-from signer.asic.manifest import Manifest
+from signer.validation.asic_contents import Contents, parts_of
+from signer.validation.asic_evidence import container_evidence_records
 from signer.validation.cades_facts import signers, undecodable
 from signer.validation.der import DerError
 from signer.validation.facts import (
     AlgorithmUse,
     DocumentFacts,
+    EvidenceRecordFacts,
     SignatureFacts,
     StoredData,
     TimestampFacts,
     TimestampKind,
 )
-from signer.validation.integrity import ContentDigest
+from signer.validation.integrity import ContentDigest, no_content, octets_digest
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import read_signed_data
 from signer.validation.timestamps import timestamp_facts, unreadable_timestamp
 
+SIMPLE_TIMESTAMP = "META-INF/timestamp.tst"
+"""The time-stamp over the file of an ASiC-S that has no signature (EN 319 162-1 §4.3.3.2)."""
+
 _CHUNK = 256 * 1024
-Found = tuple[tuple[SignatureFacts, ...], tuple[TimestampFacts, ...]]
 
 
 def collect(file: IO[bytes]) -> DocumentFacts:
-    """Facts of every signer of every signature in an open container, and of the time-stamps over them.
+    """Facts of every signature in an open container, and of the time-stamps and evidence records over them.
 
     A file that nobody signed is a fault of every signature: who trusts the container would trust the file.
     Raises what `Container` and `Layout` raise, and InvalidArgumentError DOCUMENT_DAMAGED or
-    UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with CAdES.
+    UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with anything that is known here.
     """
     layout = _layout(file)
+    if layout.xml_signatures:
+        return _xml_container(layout)
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
     size = file.tell()
+    contents = Contents(layout)
     try:
-        signatures, stamps = (
-            _Extended(layout).found() if layout.container.kind == "ASiC-E" else _simple(layout)
-        )
+        found = _Simple(contents) if layout.container.kind == "ASiC-S" else _Extended(contents)
+        signatures = tuple(_with_findings(facts, layout) for facts in found.signatures)
+        stamps = tuple(found.timestamps())
     except DerError as error:
         raise undecodable(error) from error
-    return DocumentFacts(digest.digest(), size, signatures, stamps, StoredData())
+    records = (
+        *found.embedded,
+        *container_evidence_records(contents, signatures, is_simple=isinstance(found, _Simple)),
+    )
+    return DocumentFacts(digest.digest(), size, signatures, stamps, StoredData(), records)
 
 
 def _layout(file: IO[bytes]) -> Layout:
     try:
-        layout = Layout(Container(file))
-        layout.require_cades()
-    except PeceteError as error:
-        if error.reason in ("DOCUMENT_NOT_ASIC", "CONTAINER_HAS_XADES"):
+        return Layout(Container(file, is_strict=False))
+    except InvalidArgumentError as error:
+        if error.reason == "DOCUMENT_NOT_ASIC":
             raise InvalidArgumentError("UNSUPPORTED_FORMAT", error.message, field="document") from error
         raise
-    return layout
 
 
-def _simple(layout: Layout) -> Found:
-    """An ASiC-S: the signature is over its one file; what lasts is inside the signature."""
-    container = layout.container
-    if not layout.signatures:
-        return (), ()
-    member = layout.file
-    content = cache(lambda name: container.digest(member, name))
-    faults = (
-        () if layout.signatures == (SIMPLE_SIGNATURE,) else ("an ASiC-S with other signatures than its one",)
+def _xml_container(layout: Layout) -> DocumentFacts:
+    """Where a container with XAdES signatures goes. Raises UNSUPPORTED_FORMAT."""
+    names = ", ".join(layout.xml_signatures)
+    raise InvalidArgumentError(
+        "UNSUPPORTED_FORMAT", f"XAdES signatures are not judged here: {names}.", field="document"
     )
-    signatures: list[SignatureFacts] = []
-    stamps: list[TimestampFacts] = []
-    for name in layout.signatures:
-        signed_data = read_signed_data(container.read(name))
-        found, archived = signers(signed_data, content, name)
-        signatures += [_with_faults(facts, faults) for facts in found]
-        stamps += archived
-    return tuple(signatures), tuple(stamps)
+
+
+class _Simple:
+    """An ASiC-S: a signature or a time-stamp is over its one file; what lasts is inside the signature.
+
+    A time-stamp is renewed by archive manifests; one over a signature proves nothing here.
+    """
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._layout = contents.layout
+        self._archived: list[TimestampFacts] = []
+        self.embedded: list[EvidenceRecordFacts] = []
+        self.signatures = list(self._signatures())
+
+    def _signatures(self) -> Iterator[SignatureFacts]:
+        layout = self._layout
+        alone = layout.signatures in ((), (SIMPLE_SIGNATURE,))
+        faults = () if alone else ("an ASiC-S with other signatures than its one",)
+        for name in layout.signatures:
+            octets = self._contents.container.read(name)
+            found = signers(octets, read_signed_data(octets), self._content(), name)
+            self._archived += found.timestamps
+            self.embedded += found.evidence_records
+            for facts in found.signatures:
+                yield _with_faults(facts, faults)
+
+    def timestamps(self) -> Iterator[TimestampFacts]:
+        """Those in signatures, or that over the file and those over archive manifests, the oldest first."""
+        yield from self._archived
+        contents = self._contents
+        if contents.container.find(SIMPLE_TIMESTAMP) is not None:
+            token = contents.container.read(SIMPLE_TIMESTAMP)
+            read_signed_data(token)  # what is no token at all leaves nothing to judge
+            facts = timestamp_facts(token, TimestampKind.DOCUMENT, self._content())
+            end = contents.covered_from([SIMPLE_TIMESTAMP, self._layout.file.name])
+            yield replace(facts, field=SIMPLE_TIMESTAMP, end=end)
+        for stamp in _archive_stamps(contents):
+            yield replace(stamp, covered=0) if self._layout.signatures else stamp
+
+    def _content(self) -> ContentDigest:
+        files = self._contents.container.signed_files
+        return self._contents.file_digest(self._layout.file.name) if files else no_content
 
 
 class _Extended:
-    """An ASiC-E: each signature is over a manifest, and archive manifests are over all of it.
+    """An ASiC-E: signatures and time-stamps are over manifests, and archive manifests are over all of it.
 
-    Those and their time-stamps, the earliest first, have the positions 1, 2 and so on. Archive time-stamps
-    inside of signatures are not looked for: this profile has none.
+    Archive time-stamps inside of signatures are not looked for: this profile has none.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._digests: dict[tuple[str, str], bytes] = {}
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._layout = contents.layout
+        self.embedded: list[EvidenceRecordFacts] = []
+        self.signatures = list(self._all_signatures())
 
-    def found(self) -> Found:
-        """The signatures, and the time-stamps over archive manifests, the oldest first."""
-        layout = self._layout
-        files = {member.name for member in layout.container.signed_files}
+    def _all_signatures(self) -> Iterator[SignatureFacts]:
+        files = {member.name for member in self._contents.container.signed_files}
         signed = {
             reference.name
-            for name in layout.signatures
-            if name in layout.manifests
-            for reference in layout.manifests[name].manifest.references
+            for name in self._layout.signatures
+            if name in self._contents.manifests
+            for reference in self._contents.manifests[name].manifest.references
         }
         faults = tuple(f"nobody signed the file {name}" for name in sorted(files - signed))
-        found = [
-            _with_faults(facts, faults)
-            for name in layout.signatures
-            for facts in self._signatures(name, files)
-        ]
-        stamps = [self._stamp(number, stored) for number, stored in enumerate(layout.archive_manifests)]
-        return tuple(found), tuple(stamps)
+        for name in self._layout.signatures:
+            for facts in self._signatures(name, files):
+                yield _with_faults(facts, faults)
+
+    def timestamps(self) -> Iterator[TimestampFacts]:
+        """Those over manifests of their own, then those over archive manifests, the oldest first."""
+        contents = self._contents
+        faults = () if self._layout.signatures else self._left_out()
+        for name, stored in contents.manifests.items():
+            if name not in self._layout.signatures:
+                facts = _stamp(contents, stored)
+                end = contents.covered_from(parts_of(name, stored))
+                yield replace(facts, end=end, faults=(*facts.faults, *faults))
+        yield from _archive_stamps(contents)
+
+    def _left_out(self) -> tuple[str, ...]:
+        """Faults of a container of time-stamps that has files beside those that they are over."""
+        over = {
+            reference.name
+            for stored in self._contents.manifests.values()
+            for reference in stored.manifest.references
+        }
+        files = (member.name for member in self._contents.container.signed_files)
+        return tuple(f"no time-stamp is over the file {name}" for name in sorted(files) if name not in over)
 
     def _signatures(self, name: str, files: set[str]) -> Iterable[SignatureFacts]:
-        signed_data = read_signed_data(self._layout.container.read(name))
-        stored = self._layout.manifests.get(name)
+        octets = self._contents.container.read(name)
+        signed_data = read_signed_data(octets)
+        stored = self._contents.manifests.get(name)
         if stored is None:
-            for facts in signers(signed_data, lambda _: None, name)[0]:
+            for facts in signers(octets, signed_data, self._unreadable(), name).signatures:
                 yield _with_faults(facts, ("no manifest names the signature",))
             return
-        end = self._covered_from(self._parts(name, stored))
-        matches = self._matches(stored.manifest)
-        uses = {reference.digest_algorithm for reference in stored.manifest.references}
-        algorithms = tuple(AlgorithmUse("digest of a file", each or "unknown") for each in sorted(uses))
+        found = signers(octets, signed_data, octets_digest(stored.octets), name)
+        self.embedded += found.evidence_records
+        matches = self._contents.matches(stored.manifest)
+        end = self._contents.covered_from(parts_of(name, stored))
         unsigned = sorted(files - {reference.name for reference in stored.manifest.references})
-        for facts in signers(signed_data, _digest(stored.octets), name)[0]:
-            cms = replace(facts.cms, algorithms=(*facts.cms.algorithms, *algorithms))
-            if cms.digest_matches and not matches:
-                cms = replace(cms, digest_matches=matches)
+        for facts in found.signatures:
             yield replace(
-                facts,
-                cms=cms,
+                facts if facts.countersigns else _over_files(facts, stored, matches),
                 end=end,
                 changes=tuple(f"not under this signature: {each}" for each in unsigned),
                 modification=Modification.ALLOWED if unsigned else Modification.NONE,
             )
 
-    def _parts(self, name: str, stored: StoredManifest) -> list[str]:
-        """Everything that a signature or time-stamp needs to be judged, by name."""
-        return [name, stored.name, *(reference.name for reference in stored.manifest.references)]
-
-    def _covered_from(self, parts: Sequence[str], first: int = 0) -> int:
-        """Position of something among the archive manifests: it is over by the next and all that follow.
-
-        0 where the newest does not cover it. first: the earliest that could.
-        """
-        position = 0
-        manifests = self._layout.archive_manifests
-        for number in range(len(manifests) - 1, first - 1, -1):
-            if not all(manifests[number].manifest.find(part) for part in parts):
-                break
-            position = number + 1
-        return position
-
-    def _stamp(self, number: int, stored: StoredManifest) -> TimestampFacts:
-        name = stored.manifest.signature
-        if self._layout.container.find(name) is None:
-            return unreadable_timestamp(TimestampKind.DOCUMENT, f"there is no {name}")
-        matches = self._matches(stored.manifest)
-        facts = timestamp_facts(
-            self._layout.container.read(name),
-            TimestampKind.DOCUMENT,
-            _digest(stored.octets) if matches else lambda _: b"",
-        )
-        end = self._covered_from([name, stored.name], number + 1)
-        return replace(facts, field=name, covered=number + 1, end=end)
-
-    def _matches(self, manifest: Manifest) -> bool | None:
-        """Whether all files are as the manifest says; None where one is missing and the rest is right."""
-        answers = [self._match(*each) for each in _references(manifest)]
-        if False in answers:
-            return False
-        return None if None in answers else True
-
-    def _match(self, name: str, algorithm: str, digest: bytes) -> bool | None:
-        member = self._layout.container.find(name)
-        if member is None:
-            return None
-        if not algorithm:
-            return False
-        key = name, algorithm
-        if key not in self._digests:
-            self._digests[key] = self._layout.container.digest(member, algorithm)
-        return self._digests[key] == digest
+    def _unreadable(self) -> ContentDigest:
+        """Digests of a manifest that cannot be followed, over which a signature may be that none names."""
+        unreadable = self._contents.unreadable
+        return octets_digest(unreadable[0]) if unreadable else no_content
 
 
-def _references(manifest: Manifest) -> Iterable[tuple[str, str, bytes]]:
-    return ((each.name, each.digest_algorithm, each.digest) for each in manifest.references)
+def _over_files(facts: SignatureFacts, stored: StoredManifest, matches: bool | None) -> SignatureFacts:
+    """A signature over a manifest is over the files of that manifest, by their digests."""
+    uses = {reference.digest_algorithm for reference in stored.manifest.references}
+    algorithms = tuple(AlgorithmUse("digest of a file", each or "unknown") for each in sorted(uses))
+    cms = replace(facts.cms, algorithms=(*facts.cms.algorithms, *algorithms))
+    if cms.digest_matches and not matches:
+        cms = replace(cms, digest_matches=matches)
+    return replace(facts, cms=cms)
 
 
-def _digest(octets: bytes) -> ContentDigest:
-    return lambda name: hashlib.new(name, octets, usedforsecurity=False).digest()
+def _archive_stamps(contents: Contents) -> Iterator[TimestampFacts]:
+    for number, stored in enumerate(contents.layout.archive_manifests):
+        facts = _stamp(contents, stored)
+        end = contents.covered_from([stored.manifest.signature, stored.name], number + 1)
+        yield replace(facts, covered=number + 1, end=end) if facts.field else facts
+
+
+def _stamp(contents: Contents, stored: StoredManifest) -> TimestampFacts:
+    name = stored.manifest.signature
+    if contents.container.find(name) is None:
+        return unreadable_timestamp(TimestampKind.DOCUMENT, f"there is no {name}")
+    token = contents.container.read(name)
+    facts = timestamp_facts(token, TimestampKind.DOCUMENT, contents.manifest_digest(stored))
+    return replace(facts, field=name)
 
 
 def _with_faults(facts: SignatureFacts, faults: tuple[str, ...]) -> SignatureFacts:
     return replace(facts, faults=(*facts.faults, *faults))
+
+
+def _with_findings(facts: SignatureFacts, layout: Layout) -> SignatureFacts:
+    return replace(facts, findings=(*facts.findings, *layout.container.findings))

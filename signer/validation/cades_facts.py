@@ -1,39 +1,62 @@
 """Collecting the facts of a CMS signature, detached or around its content (EN 319 122-1)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from pecete.errors import InvalidArgumentError
 from signer.validation.archive_timestamps import SIGNATURE_END, archive_timestamps, stored_data
+from signer.validation.cms_evidence import embedded_evidence_records
+from signer.validation.countersignatures import countersignatures
 from signer.validation.der import DerError
-from signer.validation.facts import CmsFacts, DocumentFacts, SignatureFacts, TimestampFacts
-from signer.validation.integrity import ContentDigest, cms_facts
+from signer.validation.facts import (
+    CmsFacts,
+    DocumentFacts,
+    EvidenceRecordFacts,
+    SignatureFacts,
+    TimestampFacts,
+)
+from signer.validation.integrity import ContentDigest, cms_facts, no_content, octets_digest
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
+    ARCHIVE_TIME_STAMP_V2,
     DATA,
     SIGNING_CERTIFICATE,
     SIGNING_CERTIFICATE_V2,
     SignedData,
     read_signed_data,
 )
-from signer.validation.timestamps import signature_timestamps
+from signer.validation.timestamps import content_timestamps, signature_timestamps
+
+
+class FoundInCms(NamedTuple):
+    """What a SignedData has: signatures, each before its counter-signatures, and what is around them."""
+
+    signatures: tuple[SignatureFacts, ...]
+    timestamps: tuple[TimestampFacts, ...]
+    evidence_records: tuple[EvidenceRecordFacts, ...]
 
 
 def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
-    """Facts of every signer of a SignedData.
+    """Facts of every signer of a SignedData, and of every counter-signature.
 
     detached: the signed content, one file, where it stands apart. Raises InvalidArgumentError
     DOCUMENT_DAMAGED or DETACHED_CONTENT_AMBIGUOUS.
     """
     try:
         signed_data = read_signed_data(data)
-        content = signed_data.content if signed_data.content is not None else _only(detached)
-        signatures, stamps = signers(signed_data, _digest(content), "")
+        content = signed_data.content if signed_data.content is not None else only(detached)
+        found = signers(data, signed_data, digest_of(content), "")
     except DerError as error:
         raise undecodable(error) from error
     return DocumentFacts(
-        hashlib.sha256(data).digest(), len(data), signatures, stamps, stored_data(signed_data)
+        hashlib.sha256(data).digest(),
+        len(data),
+        found.signatures,
+        found.timestamps,
+        stored_data(signed_data),
+        found.evidence_records,
     )
 
 
@@ -44,23 +67,17 @@ def undecodable(error: DerError) -> InvalidArgumentError:
     )
 
 
-def signers(
-    signed_data: SignedData, content: ContentDigest, name: str
-) -> tuple[tuple[SignatureFacts, ...], tuple[TimestampFacts, ...]]:
-    """Facts of every signer and of their archive time-stamps; `name` is the file's in a container.
-
-    Raises DerError.
-    """
+def signers(data: bytes, signed_data: SignedData, content: ContentDigest, name: str) -> FoundInCms:
+    """What `signed_data`, read from `data`, has; `name` is the file's in a container. Raises DerError."""
+    signatures = tuple(_signatures(signed_data, content, name))
     count = len(signed_data.signers)
-    signatures = tuple(
-        _signature(signed_data, index, content, signer_field(name, index, count)) for index in range(count)
-    )
     stamps = tuple(
         stamp
-        for signature, signer in zip(signatures, signed_data.signers, strict=True)
-        for stamp in archive_timestamps(signed_data, signer, signature.field, content)
+        for index, signer in enumerate(signed_data.signers)
+        for stamp in archive_timestamps(signed_data, signer, signer_field(name, index, count), content)
     )
-    return signatures, stamps
+    fields = tuple(signature.field for signature in signatures)
+    return FoundInCms(signatures, stamps, embedded_evidence_records(data, signed_data, content, name, fields))
 
 
 def signer_field(name: str, index: int, count: int) -> str:
@@ -68,7 +85,8 @@ def signer_field(name: str, index: int, count: int) -> str:
     return f"{name} signer {index + 1}".strip() if count > 1 else name
 
 
-def _only(detached: Sequence[bytes]) -> bytes | None:
+def only(detached: Sequence[bytes]) -> bytes | None:
+    """The one file that stands apart. Raises InvalidArgumentError DETACHED_CONTENT_AMBIGUOUS."""
     if len(detached) > 1:
         raise InvalidArgumentError(
             "DETACHED_CONTENT_AMBIGUOUS",
@@ -78,16 +96,23 @@ def _only(detached: Sequence[bytes]) -> bytes | None:
     return detached[0] if detached else None
 
 
-def _digest(content: bytes | None) -> ContentDigest:
-    return lambda name: (
-        None if content is None else hashlib.new(name, content, usedforsecurity=False).digest()
-    )
+def digest_of(content: bytes | None) -> ContentDigest:
+    """Gives the digests of content; None where there is none."""
+    return no_content if content is None else octets_digest(content)
+
+
+def _signatures(signed_data: SignedData, content: ContentDigest, name: str) -> Iterator[SignatureFacts]:
+    for index, signer in enumerate(signed_data.signers):
+        field = signer_field(name, index, len(signed_data.signers))
+        yield _signature(signed_data, index, content, field)
+        yield from countersignatures(signed_data, signer, field, SIGNATURE_END)
 
 
 def _signature(signed_data: SignedData, index: int, content: ContentDigest, field: str) -> SignatureFacts:
     """Facts of one signer; parallel signers do not cover each other (RFC 5652 §5.1)."""
     signer = signed_data.signers[index]
     cms = cms_facts(replace(signed_data, signers=(signer,)), signed_data.content_type, content)
+    old = signer.unsigned(ARCHIVE_TIME_STAMP_V2)
     return SignatureFacts(
         field=field,
         format="CAdES",
@@ -98,8 +123,9 @@ def _signature(signed_data: SignedData, index: int, content: ContentDigest, fiel
         baseline=_is_baseline(signed_data, cms),
         modification=Modification.NONE,
         changes=(),
-        timestamps=signature_timestamps(signer),
+        timestamps=content_timestamps(signer, content) + signature_timestamps(signer),
         faults=cms.faults,
+        findings=("an archive-time-stamp-v2, which proves nothing here",) if old else (),
     )
 
 

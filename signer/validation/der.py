@@ -115,9 +115,3 @@ def _dotted(content: bytes) -> str:
 def integer(element: Element) -> int:
     """Value of an INTEGER. Raises DerError."""
     return int.from_bytes(expect(element, INTEGER).content, "big", signed=True)
-
-
-def is_sorted_set(element: Element) -> bool:
-    """Whether the members of a SET OF stand in DER order (X.690 §11.6)."""
-    members = [member.raw for member in element.children()]
-    return members == sorted(members)

@@ -1,5 +1,6 @@
 """Judging one document: reading it for facts, judging them, and the typed errors of what cannot be read."""
 
+import hashlib
 import io
 import time
 import warnings
@@ -7,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pikepdf
 
 from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, PeceteError
-from signer.validation import asic_facts, cades_facts, pdf_facts
+from signer.validation import asic_facts, cades_facts, pdf_facts, proof_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
+from signer.validation.integrity import ContentDigest
 from signer.validation.judgement import judge
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
@@ -30,10 +33,11 @@ def validate(
 ) -> ValidationReport:
     """Judge all signatures of a document under a policy (EN 319 102-1).
 
-    detached: the signed file of a signature that stands apart from it. A document all of whose signatures are
-    malformed has `error` set in its report. Raises InvalidArgumentError DOCUMENT_EMPTY, DOCUMENT_DAMAGED,
-    DOCUMENT_ENCRYPTED, DETACHED_CONTENT_AMBIGUOUS or UNSUPPORTED_FORMAT, NotFoundError DOCUMENT_UNREADABLE,
-    InternalError VALIDATION_FAULT.
+    detached: the signed file of a signature that stands apart from it, and evidence records over the
+    document. The document may be a time-stamp or an evidence record itself, over detached files. A document
+    all of whose signatures are malformed has `error` set in its report. Raises InvalidArgumentError
+    DOCUMENT_EMPTY, DOCUMENT_DAMAGED, DOCUMENT_ENCRYPTED, DETACHED_CONTENT_AMBIGUOUS, TIMESTAMP_REFUSED or
+    UNSUPPORTED_FORMAT, NotFoundError DOCUMENT_UNREADABLE, InternalError VALIDATION_FAULT.
     """
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
@@ -60,12 +64,13 @@ def fenced() -> Iterator[None]:
 
 def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
     """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
+    beside = [read_document(path) for path in detached]
     if isinstance(document, Path):
         with _reading(document), document.open("rb") as file:
             if file.read(4) == _ZIP:
                 with _quiet():
-                    return asic_facts.collect(file)
-    return read_facts(read_document(document), [read_document(path) for path in detached])
+                    return _with_evidence(asic_facts.collect(file), _digest_of_file(file), beside)
+    return read_facts(read_document(document), beside)
 
 
 def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
@@ -73,17 +78,41 @@ def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
     if not data:
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
     with _quiet():
-        if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
-            return cades_facts.collect(data, detached)
-        if data.startswith(_ZIP):
-            return asic_facts.collect(io.BytesIO(data))
-        if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
-            raise InvalidArgumentError(
-                "UNSUPPORTED_FORMAT",
-                "This is neither a PDF nor a CMS signature nor an ASiC.",
-                field="document",
-            )
-        return _pdf_facts(data)
+        proof = proof_facts.collect_proof(data, detached)
+        if proof is not None:
+            return proof
+        content = [each for each in detached if not proof_facts.is_evidence_record(each)]
+        return _with_evidence(_facts(data, content), cades_facts.digest_of(data), detached)
+
+
+def _facts(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
+    """The facts of a document by its kind."""
+    if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
+        return cades_facts.collect(data, detached)
+    if data.startswith(_ZIP):
+        return asic_facts.collect(io.BytesIO(data))
+    if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
+        raise InvalidArgumentError(
+            "UNSUPPORTED_FORMAT",
+            "This is neither a PDF nor a CMS signature nor an ASiC.",
+            field="document",
+        )
+    return _pdf_facts(data)
+
+
+def _with_evidence(facts: DocumentFacts, document: ContentDigest, detached: Sequence[bytes]) -> DocumentFacts:
+    """The facts with those of the evidence records among what was given beside the document."""
+    records = [each for each in detached if proof_facts.is_evidence_record(each)]
+    content = [each for each in detached if each not in records]
+    return proof_facts.with_evidence_beside(facts, document, records, content)
+
+
+def _digest_of_file(file: IO[bytes]) -> ContentDigest:
+    def digest(name: str) -> bytes:
+        file.seek(0)
+        return hashlib.file_digest(file, name).digest()  # type: ignore[arg-type] # it is open for reading
+
+    return digest
 
 
 @contextmanager

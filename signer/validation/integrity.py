@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from signer.validation.certificates import Certificate, load_certificate
+from signer.der import SET, tlv
+from signer.validation.certificates import load_certificate
 from signer.validation.der import (
     OCTET_STRING,
     SEQUENCE,
     DerError,
     Element,
     expect,
-    is_sorted_set,
     octets,
     oid,
     read,
@@ -38,8 +40,20 @@ from signer.validation.signed_data import (
 )
 from signer.validation.times import asn1_time
 
+_SINGLE_VALUED = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2)
+"""Signed attributes that have one value, or are none (RFC 5652 §11, RFC 5035 §3)."""
+
 ContentDigest = Callable[[str], bytes | None]
 """Digest of the signed content by hashlib's name of the algorithm; None where the content is missing."""
+
+
+def no_content(_: str) -> None:
+    """Gives no digest: the content is missing."""
+
+
+def octets_digest(octets: bytes) -> ContentDigest:
+    """Gives the digests of octets."""
+    return lambda name: hashlib.new(name, octets, usedforsecurity=False).digest()
 
 
 def undecodable(fault: str) -> CmsFacts:
@@ -49,13 +63,14 @@ def undecodable(fault: str) -> CmsFacts:
 
 def cms_facts(
     signed_data: SignedData,
-    content_type: str,
+    content_type: str | None,
     digest_of: ContentDigest,
     further_certificates: Iterable[bytes] = (),
 ) -> CmsFacts:
     """Check the first signer of `signed_data` over content with the given digests.
 
-    content_type: what the content-type attribute must say. Raises DerError where attributes cannot be read.
+    content_type: what the content-type attribute must say; None for a counter-signature's, which has no need
+    of one. Raises DerError where attributes cannot be read.
     """
     if not signed_data.signers:
         return undecodable("the signature has no signer")
@@ -64,19 +79,20 @@ def cms_facts(
     candidates = [*signed_data.certificates, *further_certificates]
     certificate_der, binding = _signer_certificate(signer, candidates)
     certificate = load_certificate(certificate_der) if certificate_der else None
+    key = certificate.key if certificate else _lone_key(certificate_der)
     digest_name = DIGESTS.get(signer.digest_algorithm, "")
     scheme = read_scheme(signer.signature_algorithm, digest_name)
     digest = digest_of(digest_name) if digest_name else None
     digest_matches = _digest_matches(signer, digest, bool(digest_name))
-    readable = certificate is not None or all(load_certificate(der) for der in signed_data.certificates)
+    readable = key is not None or all(load_certificate(der) for der in signed_data.certificates)
     if not readable and digest_matches is not False:  # a wrong digest is verdict enough
         raise DerError("a certificate in the signature is malformed")
     return CmsFacts(
         digest_matches=digest_matches,
-        signature_matches=_signature_matches(signer, digest, scheme, certificate),
+        signature_matches=_signature_matches(signer, digest, scheme, key),
         signer_certificate=certificate_der if certificate else None,
         binding=binding,
-        algorithms=_algorithms(signer, digest_name, scheme, certificate),
+        algorithms=_algorithms(signer, digest_name, scheme, key),
         attributes=tuple(attribute.kind for attribute in signer.signed_attributes),
         certificates=signed_data.certificates,
         crls=signed_data.crls,
@@ -86,7 +102,7 @@ def cms_facts(
     )
 
 
-def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: str) -> list[str]:
+def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: str | None) -> list[str]:
     faults = []
     if len(signed_data.signers) != 1:
         faults.append(f"{len(signed_data.signers)} signers in one signature instead of one")
@@ -96,6 +112,8 @@ def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: st
     repeated = sorted({kind for kind in kinds if kinds.count(kind) > 1})
     if repeated:
         faults.append("a signed attribute is repeated: " + ", ".join(repeated))
+    if content_type is None:
+        return faults
     stated = [value for attribute in signer.signed(CONTENT_TYPE) for value in attribute.values]
     if len(stated) != 1 or oid(read(stated[0])) != content_type:
         faults.append("the content-type attribute does not state the type of the content")
@@ -113,18 +131,26 @@ def _digest_matches(signer: SignerInfo, digest: bytes | None, known: bool) -> bo
 
 
 def _signature_matches(
-    signer: SignerInfo, digest: bytes | None, scheme: Scheme | None, certificate: Certificate | None
+    signer: SignerInfo, digest: bytes | None, scheme: Scheme | None, key: CertificatePublicKeyTypes | None
 ) -> bool | None:
-    if certificate is None or scheme is None:
+    attributes = signer.signed_attributes
+    if any(len(each.values) != 1 for each in attributes if each.kind in _SINGLE_VALUED):
+        return False
+    if key is None or scheme is None:
         return None
-    attributes = signer.signed_attributes_element
-    if attributes is None:
-        return None if digest is None else verifies_digest(scheme, certificate.key, signer.signature, digest)
-    if not is_sorted_set(attributes):
-        return False  # what is signed is the DER encoding (RFC 5652 §5.4), and this is not it
-    # The [0] tag stands in for that of the SET OF that was signed.
-    signed = b"\x31" + attributes.raw[1:]
-    return verifies(scheme, certificate.key, signer.signature, signed)
+    if signer.signed_attributes_element is None:
+        return None if digest is None else verifies_digest(scheme, key, signer.signature, digest)
+    # What is signed is the DER encoding of the SET OF, in whatever order BER has it (RFC 5652 §5.4).
+    signed = tlv(SET, *sorted(attribute.stored for attribute in attributes))
+    return verifies(scheme, key, signer.signature, signed)
+
+
+def _lone_key(certificate: bytes | None) -> CertificatePublicKeyTypes | None:
+    """The key of a certificate that breaks a rule elsewhere: it is no signer's, but values can be checked."""
+    try:
+        return x509.load_der_x509_certificate(certificate).public_key() if certificate else None
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
 
 
 def _signer_certificate(
@@ -178,10 +204,10 @@ def _is_named(signer: SignerInfo, der: bytes) -> bool:
 
 
 def _algorithms(
-    signer: SignerInfo, digest_name: str, scheme: Scheme | None, certificate: Certificate | None
+    signer: SignerInfo, digest_name: str, scheme: Scheme | None, key: CertificatePublicKeyTypes | None
 ) -> tuple[AlgorithmUse, ...]:
     uses = [AlgorithmUse("message-digest", digest_name or signer.digest_algorithm)]
-    bits = key_size(certificate.key) if certificate else 0
+    bits = key_size(key) if key else 0
     if scheme is None:
         uses.append(AlgorithmUse("signature value", digest_name, "unknown", bits))
     else:

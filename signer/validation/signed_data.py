@@ -12,9 +12,21 @@ MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 SIGNING_TIME = "1.2.840.113549.1.9.5"
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+SIGNATURE_POLICY = "1.2.840.113549.1.9.16.2.15"
+SIGNATURE_POLICY_STORE = "0.4.0.19122.1.3"
+CONTENT_TIME_STAMP = "1.2.840.113549.1.9.16.2.20"
+COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
 SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 ARCHIVE_TIME_STAMP_V3 = "0.4.0.1733.2.4"
+ARCHIVE_TIME_STAMP_V2 = "1.2.840.113549.1.9.16.2.48"
+ATS_HASH_INDEX = "0.4.0.1733.2.5"
+"""The index of an archive-time-stamp-v3 before EN 319 122-1 (TS 101 733 §6.4.2)."""
+
 ATS_HASH_INDEX_V3 = "0.4.0.19122.1.5"
+INTERNAL_EVIDENCE_RECORD = "1.2.840.113549.1.9.16.2.49"
+EXTERNAL_EVIDENCE_RECORD = "1.2.840.113549.1.9.16.2.50"
+"""Evidence records of a signature with its content inside, and of one that stands apart (RFC 4998 App. A)."""
+
 _OCSP_RESPONSES = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 """id-ri-ocsp-response (RFC 5940 §2.1), and id-pkix-ocsp-basic, which some signatures have instead."""
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
@@ -25,11 +37,15 @@ MAX_SIZE = 64 << 20
 
 @dataclass(frozen=True)
 class Attribute:
-    """A signed or unsigned attribute: its type, dotted and as a whole element, and its values, each whole."""
+    """A signed or unsigned attribute: its type, dotted and as a whole element, and its values, each whole.
+
+    stored: all of it.
+    """
 
     kind: str
     kind_element: bytes
     values: tuple[bytes, ...]
+    stored: bytes
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,7 @@ def read_signed_data(data: bytes) -> SignedData:
         certificates=tuple(each.raw for each in certificates if each.tag == SEQUENCE),
         crls=tuple(crls),
         ocsp_responses=tuple(ocsp_responses),
-        signers=tuple(_signer_info(element) for element in fields[-1].parts(SET)),
+        signers=tuple(read_signer_info(element) for element in fields[-1].parts(SET)),
         size=outer.end,
     )
 
@@ -131,7 +147,8 @@ def _revocation_data(choices: list[Element], crls: list[bytes], ocsp_responses: 
                 ocsp_responses.append(other[1].raw)
 
 
-def _signer_info(element: Element) -> SignerInfo:
+def read_signer_info(element: Element) -> SignerInfo:
+    """Read a SignerInfo, which a counter-signature is as well (RFC 5652 §11.4). Raises DerError."""
     fields = element.parts(SEQUENCE, 5)
     integer(fields[0])
     issuer, serial_number, key_identifier = _signer_identifier(fields[1])
@@ -166,5 +183,6 @@ def _attributes(element: Element) -> tuple[Attribute, ...]:
     found = []
     for attribute in element.children():
         kind, values = attribute.parts(SEQUENCE, 2)[:2]
-        found.append(Attribute(oid(kind), kind.raw, tuple(value.raw for value in values.parts(SET))))
+        members = tuple(value.raw for value in values.parts(SET))
+        found.append(Attribute(oid(kind), kind.raw, members, attribute.raw))
     return tuple(found)

@@ -61,7 +61,9 @@ def survey(
     """
     with fenced():
         judgement = Judgement(document_facts(document, detached), policy)
-        chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
+        found = judgement.facts.signatures
+        # A counter-signature has no level of its own that could be raised.
+        chosen = [item for item in found if field in ("", item.field) and not item.countersigns]
         signatures = tuple(
             SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))
             for item in chosen

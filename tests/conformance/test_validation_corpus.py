@@ -19,16 +19,7 @@ pytestmark = pytest.mark.conformance
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 POLICY = ValidationPolicy((), datetime(2026, 1, 1, tzinfo=UTC), "off")
-DISAGREEMENTS: dict[tuple[str, str], str] = {
-    (
-        "cades/BER_reordered_prova.txt.p7m",
-        "integrity",
-    ): "the signer's certificate is not DER, and certificates are read strictly",
-    (
-        "cades/cades-duplicated-signed-attrs.p7m",
-        "integrity",
-    ): "the content is known by its digest alone, which cannot be given",
-}
+DISAGREEMENTS: dict[tuple[str, str], str] = {}
 """(file, column) where the engine says otherwise, and why."""
 
 
@@ -38,7 +29,7 @@ def table() -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(io.StringIO(lines.read()), delimiter="\t"))
-    return [row for row in rows if row["file"].startswith(("pades/", "pdfa/", "cades/"))]
+    return [row for row in rows if row["file"].startswith(("pades/", "pdfa/"))]
 
 
 def cases(column: str, key: str, folders: tuple[str, ...] = ("pades/", "pdfa/")) -> list[object]:
@@ -147,19 +138,6 @@ def test_time_stamps(row: dict[str, str]) -> None:
             assert not signature
         elif word == "valid,invalid":
             assert signature == [True, False]
-
-
-@pytest.mark.parametrize("row", cases("expect_integrity", "integrity", ("cades/",)))
-def test_integrity_of_cms_signatures(row: dict[str, str]) -> None:
-    """Counter-signatures are not judged: what the table says of them comes after the signatures."""
-    if row["detached_content"].startswith("text"):
-        text = re.search(r'"([^"]*)"', row["detached_content"])
-        assert text is not None
-        facts = read_facts((CORPUS / row["file"]).read_bytes(), [text[1].encode()])
-        found = [str(s.cms.integrity) for s in facts.signatures]
-    else:
-        found = [str(s.integrity) for s in judged(row).signatures]
-    assert found == row["expect_integrity"].split(",")[: int(row["signatures_expected"].split("+")[0])]
 
 
 @pytest.mark.parametrize("row", cases("expect_indication", "indication"))

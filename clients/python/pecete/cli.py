@@ -9,7 +9,7 @@ import typer
 # gRPC reads this when it is imported; its own log lines are for its makers, not for who types a command.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from pecete.commands import documents, evidence, records, signing, status, validation
+from pecete.commands import documents, evidence, evidence_record, records, signing, status, validation
 from pecete.commands.connection import Connection
 
 _HELP = """Sign, validate, archive and check documents with a Pecete service.
@@ -56,6 +56,7 @@ app.command("archive")(records.archive)
 app.command("proof")(records.proof)
 app.command("status")(status.status)
 app.command("verify-timestamp")(evidence.verify_timestamp)
+app.command("verify-evidence")(evidence_record.verify_evidence)
 app.command("verify-proof")(evidence.verify_proof)
 
 

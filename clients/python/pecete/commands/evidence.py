@@ -17,7 +17,7 @@ from pecete.evidence.timestamp import check_timestamp_integrity, read_timestamp_
 from pecete.evidence.timestamp_signature import DIGESTS
 
 _Data = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="The document itself.")]
-_Trust = Annotated[
+Trust = Annotated[
     list[Path] | None,
     typer.Option(
         "--trust",
@@ -39,7 +39,7 @@ def verify_timestamp(
         ),
     ],
     data: _Data,
-    trust: _Trust = None,
+    trust: Trust = None,
     time: Time = "",
     as_json: Json = False,
 ) -> None:
@@ -51,10 +51,10 @@ def verify_timestamp(
     encoded = token.read_bytes()
     facts = read_timestamp_token(encoded)
     digest = _digest(data, facts.digest_algorithm)
-    anchors = _anchors(trust)
-    if anchors:
+    trusted = anchors(trust)
+    if trusted:
         verify_timestamp_token(
-            encoded, digest=digest, trust=anchors, at=aware_time(time) or datetime.now(UTC)
+            encoded, digest=digest, trust=trusted, at=aware_time(time) or datetime.now(UTC)
         )
     else:
         check_timestamp_integrity(encoded, digest=digest)
@@ -66,12 +66,12 @@ def verify_timestamp(
                 "policy": facts.policy,
                 "digest_algorithm": facts.digest_algorithm,
                 "digest": facts.digest.hex(),
-                "trusted": bool(anchors),
+                "trusted": bool(trusted),
             }
         )
         return
     claim = f"{data} existed at {local(facts.gen_time)} (serial number {facts.serial_number})"
-    if anchors:
+    if trusted:
         say(claim)
     else:
         say(f"An intact time-stamp says that {claim};")
@@ -86,7 +86,7 @@ def verify_proof(
         Path, typer.Option(exists=True, dir_okay=False, help="Public key of the city hall's journal, PEM.")
     ],
     origin: Annotated[str, typer.Option(help="Name of the journal, such as primaria.example.ro/journal.")],
-    trust: _Trust = None,
+    trust: Trust = None,
     time: Time = "",
     as_json: Json = False,
 ) -> None:
@@ -100,7 +100,7 @@ def verify_proof(
         data,
         journal_key=key.read_bytes(),
         origin=origin,
-        trust=_anchors(trust),
+        trust=anchors(trust),
         at=aware_time(time),
     )
     if as_json:
@@ -129,7 +129,8 @@ def _digest(file: Path, algorithm: str) -> bytes:
         return hashlib.file_digest(opened, algorithm).digest()
 
 
-def _anchors(files: list[Path] | None) -> list[bytes]:
+def anchors(files: list[Path] | None) -> list[bytes]:
+    """The certificates in files, PEM or DER. Raises InvalidArgumentError TRUST_ANCHOR_UNREADABLE."""
     return [der for file in files or [] for der in _certificates(file)]
 
 
