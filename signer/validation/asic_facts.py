@@ -1,4 +1,4 @@
-"""Collecting the facts of the CAdES signatures in an ASiC container (EN 319 162-1)."""
+"""Collecting the facts of an ASiC container (EN 319 162-1), here of its CAdES signatures."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,10 @@ from typing import IO
 
 from pecete.errors import InvalidArgumentError, PeceteError
 from signer.asic.container import Container
+from signer.asic.directory import ambiguous
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout, StoredManifest
 from signer.asic.manifest import Manifest
+from signer.validation import asic_xades_facts
 from signer.validation.cades_facts import signers, undecodable
 from signer.validation.der import DerError
 from signer.validation.facts import (
@@ -33,8 +35,8 @@ def collect(file: IO[bytes]) -> DocumentFacts:
     """Facts of every signer of every signature in an open container, and of the time-stamps over them.
 
     A file that nobody signed is a fault of every signature: who trusts the container would trust the file.
-    Raises what `Container` and `Layout` raise, and InvalidArgumentError DOCUMENT_DAMAGED or
-    UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with CAdES.
+    Raises what `Container` and `Layout` raise, and InvalidArgumentError DOCUMENT_DAMAGED,
+    CONTAINER_AMBIGUOUS or UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC.
     """
     layout = _layout(file)
     digest = hashlib.sha256()
@@ -43,9 +45,7 @@ def collect(file: IO[bytes]) -> DocumentFacts:
         digest.update(chunk)
     size = file.tell()
     try:
-        signatures, stamps = (
-            _Extended(layout).found() if layout.container.kind == "ASiC-E" else _simple(layout)
-        )
+        signatures, stamps = _found(layout)
     except DerError as error:
         raise undecodable(error) from error
     return DocumentFacts(digest.digest(), size, signatures, stamps, StoredData())
@@ -53,13 +53,21 @@ def collect(file: IO[bytes]) -> DocumentFacts:
 
 def _layout(file: IO[bytes]) -> Layout:
     try:
-        layout = Layout(Container(file))
-        layout.require_cades()
+        return Layout(Container(file))
     except PeceteError as error:
-        if error.reason in ("DOCUMENT_NOT_ASIC", "CONTAINER_HAS_XADES"):
+        if error.reason == "DOCUMENT_NOT_ASIC":
             raise InvalidArgumentError("UNSUPPORTED_FORMAT", error.message, field="document") from error
         raise
-    return layout
+
+
+def _found(layout: Layout) -> Found:
+    """All of a container's signatures; they are of one kind (EN 319 162-1 §4.4.1)."""
+    container = layout.container
+    if asic_xades_facts.signature_files(container):
+        if layout.signatures:
+            raise ambiguous("it has both XAdES and CAdES signatures")
+        return asic_xades_facts.collect_container(container)
+    return _Extended(layout).found() if container.kind == "ASiC-E" else _simple(layout)
 
 
 def _simple(layout: Layout) -> Found:

@@ -86,6 +86,8 @@ class TimestampFacts:
     field, end: of a document time-stamp, its field and the position up to which it covers the file.
     covered: position before which it covers every byte; 0 where that cannot be told. An archive time-stamp
     has its signature's field; its positions are places in the order of `archive_timestamps`.
+    protected: SHA-256 of each certificate, CRL and OCSP response that an archive time-stamp's index lists.
+    countersignatures: fields of the counter-signatures that an archive time-stamp is over as well.
     """
 
     kind: TimestampKind
@@ -100,10 +102,13 @@ class TimestampFacts:
     modification: Modification = Modification.NONE
     changes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    protected: tuple[bytes, ...] = ()
+    countersignatures: tuple[str, ...] = ()
 
     def covers(self, end: int, field: str) -> bool:
         """Whether it is over all of what ends there; `field` is the signature's that is meant."""
-        return 0 < end <= self.covered and (self.kind is not TimestampKind.ARCHIVE or self.field == field)
+        is_meant = self.kind is not TimestampKind.ARCHIVE or field in (self.field, *self.countersignatures)
+        return 0 < end <= self.covered and is_meant
 
     @property
     def integrity(self) -> Integrity:
@@ -127,7 +132,8 @@ class SignatureFacts:
     form: what the signature dictionary says the signature is, such as `ETSI.CAdES.detached`.
     claimed_time: signing time as the signer states it. end: position up to which it covers the file.
     baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
-    countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7); "" of any other signature.
+    countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7), `signer 1` where that
+    is "" as a sole signer's; "" of any other signature.
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     """
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from signer.validation.facts import Integrity
 from signer.validation.xades.document import XmlDocument, XmlError
 from signer.validation.xades.enveloped import read_enveloped
+from signer.validation.xades.references import External
 from signer.validation.xades.signatures import XmlSignature, read_xml_signatures
 from tests.unit.validation_documents import SIGNER, SIGNING, SUB, issue
 from tests.unit.xades_signatures import DOCUMENT, DS, EXCLUSIVE, Part, sign
@@ -21,7 +22,9 @@ FILES = {"act.txt": b"Hot\xc4\x83r\xc3\xa2re"}
 def read(document: bytes, files: dict[str, bytes] | None = None) -> XmlSignature:
     """The one signature of a document."""
     known = FILES if files is None else files
-    (signature,) = read_xml_signatures(document, lambda uri: [known[uri]] if uri in known else None)
+    (signature,) = read_xml_signatures(
+        document, lambda uri: External(lambda: [known[uri]]) if uri in known else None
+    )
     return signature
 
 

@@ -271,3 +271,11 @@ def holder(certificate: bytes) -> str:
     """The common name in a certificate."""
     name = x509.load_der_x509_certificate(certificate).subject
     return str(name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+
+
+def countersigned(document: bytes, signer: Identity, over: str = "#sig-1-value") -> bytes:
+    """The signature with a counter-signature over its value."""
+    part = Part(over, None, (EXCLUSIVE,), COUNTERSIGNED)
+    text = _signature((part,), signer, "counter", True, signer.der, SIGNED, "")
+    around = f"<xades:CounterSignature>{text}</xades:CounterSignature>"
+    return finish(with_unsigned(document, around), "counter", (part,), signer, True)

@@ -29,8 +29,26 @@ from signer.validation.xades.document import (
     text_of,
 )
 
-Resolve = Callable[[str | None], Iterable[bytes] | None]
-"""Gives the content, in pieces, that a URI outside of the document means; None where it is missing."""
+
+class External:
+    """Content outside of the document: `chunks` gives it in pieces; each digest is computed once."""
+
+    def __init__(self, chunks: Callable[[], Iterable[bytes]]) -> None:
+        self.chunks = chunks
+        self._digests: dict[str, bytes] = {}
+
+    def digest(self, algorithm: str) -> bytes:
+        """The digest by an algorithm as hashlib names it."""
+        if algorithm not in self._digests:
+            digest = hashlib.new(algorithm, usedforsecurity=False)
+            for chunk in self.chunks():
+                digest.update(chunk)
+            self._digests[algorithm] = digest.digest()
+        return self._digests[algorithm]
+
+
+Resolve = Callable[[str | None], External | None]
+"""Gives what a URI outside of the document means; None where it is missing."""
 
 ENVELOPED = f"{DSIG}enveloped-signature"
 _BASE64 = f"{DSIG}base64"
@@ -48,7 +66,8 @@ class Reference:
     digest: hashlib's name of the algorithm, "" for one that is not known. matches: None where the content is
     missing or cannot be processed; `fault` then says why. target: the element, of a reference into the same
     document. octets: exactly what was digested, of such a reference. content: what gives it again in pieces.
-    is_node_set: no transform made octets of it, so that its canonicalisation was implied.
+    is_node_set: no transform made octets of it, so that its canonicalisation was implied. by_manifest: it
+    stands in a Manifest that is signed.
     """
 
     uri: str | None
@@ -63,6 +82,7 @@ class Reference:
     is_node_set: bool = False
     fault: str = ""
     is_ambiguous: bool = False
+    by_manifest: bool = False
 
     @property
     def is_external(self) -> bool:
@@ -125,14 +145,8 @@ class ReferenceReader:
         content = self._resolve(stated.uri)
         if content is None:
             return replace(stated, fault="what it is over is missing")
-        digest = hashlib.new(stated.digest, usedforsecurity=False)
-        for chunk in content:
-            digest.update(chunk)
-        return replace(
-            stated,
-            matches=digest.digest() == expected,
-            content=lambda: self._resolve(stated.uri) or (),
-        )
+        matches = content.digest(stated.digest) == expected
+        return replace(stated, matches=matches, content=content.chunks)
 
     def _processed(self, stated: Reference, expected: bytes, transforms: list[XmlElement]) -> Reference:
         data = self._dereferenced(stated.uri)
@@ -201,12 +215,12 @@ def _identifier(uri: str) -> tuple[str, bool]:
     return unquote(uri[1:]), False
 
 
-def _joined(content: Iterable[bytes] | None) -> bytes:
+def _joined(content: External | None) -> bytes:
     """External content that transforms must have in memory."""
     if content is None:
         raise XmlError("what it is over is missing")
     joined = bytearray()
-    for chunk in content:
+    for chunk in content.chunks():
         joined += chunk
         if len(joined) > MAX_SIZE:
             raise XmlError("what it is over is too long to be transformed")

@@ -1,7 +1,7 @@
 """XML signatures (W3C XML Signature 1.1): the facts of each, per reference; no trust and no time."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -43,6 +43,11 @@ class XmlSignature:
     references: tuple[Reference, ...]
     certificates: tuple[bytes, ...]
     fault: str = ""
+
+    @property
+    def direct(self) -> tuple[Reference, ...]:
+        """The references of its SignedInfo alone."""
+        return tuple(reference for reference in self.references if not reference.by_manifest)
 
     @property
     def digest_matches(self) -> bool | None:
@@ -155,7 +160,7 @@ def _manifest(reader: ReferenceReader, reference: Reference) -> list[Reference]:
     listed = parse(reference.octets).findall(f"{{{DSIG}}}Reference")
     if len(listed) > _MAX_REFERENCES:
         raise XmlError("the signature has too many references")
-    return [reader.read(each) for each in listed]
+    return [replace(reader.read(each), by_manifest=True) for each in listed]
 
 
 def _certificates(key_info: XmlElement | None) -> tuple[bytes, ...]:
