@@ -1,7 +1,7 @@
 """Collecting the facts of the XAdES signatures in an ASiC container (EN 319 162-1 §4.3.3 and §4.4.3)."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -14,6 +14,9 @@ from signer.validation.xades.references import External
 from signer.validation.xades_facts import FoundSignature, collect_signatures, undecodable_xml
 
 SIMPLE_SIGNATURES = "META-INF/signatures.xml"
+MANIFEST = "META-INF/manifest.xml"
+"""Lists the files for those who unpack them; nothing signs it, and it may be missing (§4.4.3.2)."""
+
 _SIGNATURES = re.compile(rf"{META_INF}[^/]*signatures[^/]*\.xml", re.IGNORECASE)
 Found = tuple[tuple[SignatureFacts, ...], tuple[TimestampFacts, ...]]
 
@@ -36,15 +39,9 @@ def collect_container(container: Container) -> Found:
             found += collect_signatures(XmlDocument(container.read(name)), members.resolve, name)
         except XmlError as error:
             raise undecodable_xml(error) from error
-    files = {member.name for member in container.signed_files}
-    over = [_names(each) for each in found]
-    unsigned = files.difference(*over)
-    faults = _faults(container, sorted(unsigned))
-    signatures = (
-        _with_files(each.facts, files, names, bool(unsigned), faults)
-        for each, names in zip(found, over, strict=True)
-    )
-    return tuple(signatures), tuple(stamp for each in found for stamp in each.archive_timestamps)
+    whole = _Whole(container, found)
+    signatures = tuple(whole.around(each) for each in found)
+    return signatures, tuple(stamp for each in found for stamp in each.archive_timestamps)
 
 
 class _Members:
@@ -79,38 +76,48 @@ def _member_name(uri: str | None) -> str:
     return name if is_safe_name(name) else ""
 
 
+class _Whole:
+    """The container as all of its signatures together are over it."""
+
+    def __init__(self, container: Container, found: list[FoundSignature]) -> None:
+        self._files = {member.name for member in container.signed_files}
+        self._unsigned = sorted(self._files.difference(*map(_names, found)))
+        self._faults = (
+            *(f"nobody signed the file {name}" for name in self._unsigned),
+            *_layout_faults(container),
+        )
+        self._findings = () if container.find(MANIFEST) else (f"the container has no {MANIFEST}",)
+
+    def around(self, found: FoundSignature) -> SignatureFacts:
+        """The facts of a signature with what it is not over.
+
+        Where a signed file is missing and there is one that nobody signed, the signed one was replaced.
+        """
+        facts, names = found.facts, _names(found)
+        others = sorted(self._files - names)
+        cms = facts.cms
+        if cms.digest_matches is None and self._unsigned and not names <= self._files:
+            cms = replace(cms, digest_matches=False)
+        return replace(
+            facts,
+            cms=cms,
+            faults=(*facts.faults, *self._faults),
+            findings=(*facts.findings, *self._findings),
+            changes=tuple(f"not under this signature: {each}" for each in others),
+            modification=Modification.ALLOWED if others else Modification.NONE,
+        )
+
+
 def _names(found: FoundSignature) -> set[str]:
     """Names of the members that a signature says it is over."""
     return {_member_name(each.uri) for each in found.signature.references if each.is_external}
 
 
-def _faults(container: Container, unsigned: list[str]) -> tuple[str, ...]:
-    faults = [f"nobody signed the file {name}" for name in unsigned]
+def _layout_faults(container: Container) -> Iterator[str]:
     if not container.signed_files:
-        faults.append("the container has no file that could be signed")
+        yield "the container has no file that could be signed"
     if container.kind == "ASiC-S":
         if len(container.signed_files) > 1:
-            faults.append("an ASiC-S with more than one file")
+            yield "an ASiC-S with more than one file"
         if signature_files(container) != (SIMPLE_SIGNATURES,):
-            faults.append("an ASiC-S with other signatures than its one file of them")
-    return tuple(faults)
-
-
-def _with_files(
-    facts: SignatureFacts, files: set[str], names: set[str], strangers: bool, faults: tuple[str, ...]
-) -> SignatureFacts:
-    """The facts with what the signature is not over.
-
-    Where a signed file is missing and the container has one that nobody signed, the signed one was replaced.
-    """
-    others = sorted(files - names)
-    cms = facts.cms
-    if cms.digest_matches is None and strangers and not names <= files:
-        cms = replace(cms, digest_matches=False)
-    return replace(
-        facts,
-        cms=cms,
-        faults=(*facts.faults, *faults),
-        changes=tuple(f"not under this signature: {each}" for each in others),
-        modification=Modification.ALLOWED if others else Modification.NONE,
-    )
+            yield "an ASiC-S with other signatures than its one file of them"

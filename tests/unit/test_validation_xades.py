@@ -253,7 +253,7 @@ def test_the_file_beside_a_signature() -> None:
 
 FILES = {"act țară.txt": b"HOTARARE", "anexa.xml": b"<a/>"}
 NAMES = {"act țară.txt": "act%20%C8%9Bar%C4%83.txt", "anexa.xml": "anexa.xml"}
-SIGNATURES = "META-INF/signatures001.xml"
+SIGNATURES, MANIFEST = "META-INF/signatures001.xml", "META-INF/manifest.xml"
 
 
 def container(members: dict[str, bytes] | None = None, *, without: str = "", kind: str = "ASiC-E") -> bytes:
@@ -262,7 +262,9 @@ def container(members: dict[str, bytes] | None = None, *, without: str = "", kin
     parts = [Part(NAMES[name], content, (), mime="text/plain") for name, content in FILES.items()]
     signature = with_material(stamped(sign(around, *parts)))
     signature = archived(signature, signed_octets(signature, *parts), LATER)
-    whole = FILES | {SIGNATURES: signature} | (members or {})
+    entries = "".join(f'<file-entry full-path="{name}" media-type="text/plain"/>' for name in FILES)
+    manifest = f'<manifest xmlns="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{entries}</manifest>'
+    whole = FILES | {MANIFEST: manifest.encode(), SIGNATURES: signature} | (members or {})
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as zipped:
         zipped.writestr("mimetype", MIMETYPES[kind])  # type: ignore[index]
@@ -294,6 +296,13 @@ def test_a_container_whose_files_are_not_those_that_were_signed(
     changed = container(members, without=without)
     assert str(verdict(changed).integrity) == integrity
     assert failure(changed) == expected
+
+
+def test_a_container_without_a_manifest_is_a_finding() -> None:
+    (found,) = read_facts(container(without=MANIFEST)).signatures
+    assert found.findings == ("the container has no META-INF/manifest.xml",)
+    assert verdict(container(without=MANIFEST)).conclusion.passed
+    assert facts_of(container()).findings == ()
 
 
 def test_containers_with_something_else_for_signatures() -> None:
