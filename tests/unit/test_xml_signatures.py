@@ -3,11 +3,14 @@
 from contextlib import suppress
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signer.validation.facts import Integrity
+from signer.validation.signature_value import Scheme
+from signer.validation.xades.algorithms import value_matches
 from signer.validation.xades.document import XmlDocument, XmlError
 from signer.validation.xades.enveloped import read_enveloped
 from signer.validation.xades.references import External
@@ -49,6 +52,21 @@ def test_rsa_and_files_outside_verify_too() -> None:
     missing = read(document, {})
     assert missing.digest_matches is None
     assert [each.fault for each in missing.references] == ["what it is over is missing", ""]
+
+
+def test_an_elliptic_value_is_two_numbers_of_one_length() -> None:
+    key = ec.generate_private_key(ec.SECP521R1())
+    r, s = utils.decode_dss_signature(key.sign(b"signed", ec.ECDSA(hashes.SHA256())))
+    scheme = Scheme("ecdsa", "sha256")
+    for length, expected in ((66, True), (67, False)):
+        value = r.to_bytes(length, "big") + s.to_bytes(length, "big")
+        assert value_matches(scheme, key.public_key(), value, b"signed") is expected
+        assert value_matches(scheme, key.public_key(), value[:-1], b"signed") is False
+    while max(r, s) >> 520:
+        r, s = utils.decode_dss_signature(key.sign(b"signed", ec.ECDSA(hashes.SHA256())))
+    short = r.to_bytes(65, "big") + s.to_bytes(65, "big")
+    assert value_matches(scheme, key.public_key(), short, b"signed") is True
+    assert value_matches(scheme, key.public_key(), b"", b"signed") is False
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,13 @@ def _half_length(key: ec.EllipticCurvePublicKey | dsa.DSAPublicKey) -> int:
 
 
 def _as_der(value: bytes, half: int) -> bytes | None:
-    """The value as DER; it is r and s, each as long as the order of the group (RFC 9231 §2.3.6)."""
-    if len(value) != 2 * half:
+    """The value as DER; it is r and s, each as long as the order of the group (RFC 9231 §2.3.6).
+
+    DSS leaves out the zeros that both begin with, so shorter ones of the same length are read too.
+    """
+    if len(value) % 2 or not 0 < len(value) <= 2 * half:
         return None
+    half = len(value) // 2
     return encode_dss_signature(int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big"))
 
 
