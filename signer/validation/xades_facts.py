@@ -18,7 +18,7 @@ from signer.validation.integrity import undecodable
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.xades.algorithms import DSIG
 from signer.validation.xades.coverage import uncovered
-from signer.validation.xades.document import XmlDocument, XmlElement, XmlError, local_name
+from signer.validation.xades.document import TooMuchError, XmlDocument, XmlElement, XmlError, local_name
 from signer.validation.xades.properties import (
     COUNTERSIGNED,
     SIGNED_PROPERTIES,
@@ -130,6 +130,8 @@ def _found(document: XmlDocument, signature: XmlSignature, fields: dict[XmlEleme
             findings=(*stamps.unjudged(), *_findings(signature)),
         )
         archive = stamps.archive(field, lambda each: _fields_in(each, fields))
+    except TooMuchError:
+        raise
     except XmlError as error:
         return FoundSignature(signature, _unreadable(field, str(error)), ())
     return FoundSignature(signature, facts, tuple(archive))

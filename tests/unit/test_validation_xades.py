@@ -20,6 +20,7 @@ from tests.unit.cades_signatures import LATER, LISTS
 from tests.unit.validation_documents import ROOT, SIGNED, SIGNING, SUB, issue
 from tests.unit.xades_signatures import (
     DOCUMENT,
+    DS,
     EXCLUSIVE,
     Part,
     archived,
@@ -214,6 +215,21 @@ def test_a_signed_part_that_was_moved_leaves_its_place_unsigned() -> None:
     assert found.integrity is Integrity.INTACT
     assert found.changes == ("not under this signature: the element suma",)
     assert not found.conclusion.passed
+
+
+def test_what_hides_in_an_enveloped_signature_is_found() -> None:
+    hidden = B.replace(b"</ds:Signature>", b"<ds:Object><suma>9999</suma></ds:Object></ds:Signature>")
+    found = verdict(hidden)
+    assert (found.integrity, found.modification) == (Integrity.INTACT, Modification.UNKNOWN)
+    assert found.changes == ("not under this signature: the element suma in the signature",)
+
+
+def test_base64_is_over_no_tags() -> None:
+    part = Part("#s", b"HOT\xd3\xae", (f"{DS}base64",))
+    for inner, changes in (("SE9U 064=", 0), ("<a>SE9U</a><b>064=</b>", 1)):
+        found = verdict(sign(f'<cerere><suma Id="s">{inner}</suma></cerere>'.encode(), part))
+        assert found.integrity is Integrity.INTACT
+        assert len(found.changes) == changes
 
 
 def test_two_signatures_over_the_same_document() -> None:

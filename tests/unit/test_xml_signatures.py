@@ -271,6 +271,7 @@ def test_signed_properties_of_somewhere_else_are_not_the_signatures() -> None:
         b"<a>" * 300 + b"</a>" * 300,
         b"<a " + b" ".join(b'a%d=""' % number for number in range(1000)) + b"/>",
         b"<a>" + b"".join(b'<b xmlns:p%d="urn:%d">' % (n, n) for n in range(300)) + b"</b>" * 300 + b"</a>",
+        b"<a>" + b"<b c='' d='' e=''/>" * 250_001 + b"</a>",
         b"<a>&#0;</a>",
         b"<a/><b/>",
         b'<?xml version="1.0" encoding="no-such-thing"?><a/>',
@@ -290,6 +291,27 @@ def test_what_a_document_makes_its_reader_do_has_a_bound(monkeypatch: pytest.Mon
     assert read(WRAPPED.replace(reference, reference * 2)).fault == ""
     with pytest.raises(XmlError, match="too often"):
         read(WRAPPED.replace(reference, reference.replace(b'"#s"', b'""') * 100))
+
+
+def test_many_namespaces_in_scope_of_many_elements_are_too_much() -> None:
+    """Two hundred prefixes and ten thousand elements would keep inclusive canonicalisation busy for long."""
+    prefixes = " ".join(f'xmlns:n{number}="urn:{number}"' for number in range(200))
+    wide = WRAPPED.replace(b"<cerere>", f"<cerere {prefixes}>".encode() + b"<c/>" * 100_000)
+    with pytest.raises(XmlError, match="too often"):
+        read(wide.replace(b'URI="#s"', b'URI=""'))
+    assert read(WRAPPED.replace(b"<cerere>", b"<cerere>" + b"<c/>" * 100_000)).digest_matches is True
+
+
+def test_a_list_of_too_many_prefixes_is_not_followed() -> None:
+    listed = " ".join(f"n{number}" for number in range(51))
+    transform = (
+        f'<ds:Transform Algorithm="{EXCLUSIVE}"><ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" '
+        f'PrefixList="{listed}"/></ds:Transform>'
+    )
+    (reference,) = read(
+        WRAPPED.replace(b"<ds:Transforms>", b"<ds:Transforms>" + transform.encode())
+    ).references
+    assert "prefixes" in reference.fault
 
 
 @settings(max_examples=150, deadline=None)

@@ -13,6 +13,7 @@ from signer.validation.xades.document import XML_NAMESPACE, XmlDocument, XmlElem
 
 _BASE, _ID = f"{{{XML_NAMESPACE}}}base", f"{{{XML_NAMESPACE}}}id"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_MAX_PREFIXES = 50
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ def prefixes(element: XmlElement) -> tuple[str, ...]:
     found = element.findall(f"{{{_EXCLUSIVE}}}InclusiveNamespaces")
     if len(found) > 1:
         raise XmlError("two lists of prefixes")
-    return tuple((found[0].get("PrefixList") or "").split()) if found else ()
+    listed = tuple((found[0].get("PrefixList") or "").split()) if found else ()
+    if len(listed) > _MAX_PREFIXES:
+        raise XmlError("a list of too many prefixes")
+    return listed
 
 
 def copy_of(document: XmlDocument, element: XmlElement, *, whole: bool = False) -> XmlElement:

@@ -7,6 +7,7 @@ from lxml import etree
 from signer.validation.xades.algorithms import DSIG
 from signer.validation.xades.document import XmlElement, local_name
 from signer.validation.xades.properties import XADES
+from signer.validation.xades.references import BASE64, Reference
 from signer.validation.xades.signatures import SIGNATURE, XmlSignature
 
 _MOST = 20
@@ -17,55 +18,58 @@ def uncovered(root: XmlElement, signature: XmlSignature) -> tuple[str, ...]:
 
     Other signatures are not counted: each is judged by itself. What is around parts may only hold them.
     """
-    found = list(_Coverage(signature).uncovered(root))
+    coverage = _Coverage(signature)
+    found = [*coverage.uncovered(root), *coverage.in_signature()]
     rest = len(found) - _MOST
     return (*found[:_MOST], *((f"and {rest} more parts",) if rest > 0 else ()))
 
 
 class _Coverage:
     def __init__(self, signature: XmlSignature) -> None:
-        self._own = signature.element
-        self._targets = [each.target for each in signature.references if each.target is not None]
+        own = self._own = signature.element
+        references = signature.references
+        self._targets = [each.target for each in references if each.target is not None and _is_whole(each)]
+        self._within = [each for each in self._targets if any(x is own for x in each.iterancestors())]
         self._around: set[XmlElement] = set()
-        for each in (*self._targets, *signature.element.getroottree().iter(SIGNATURE)):
+        for each in (*self._targets, *own.getroottree().iter(SIGNATURE)):
             self._around.update(each.iterancestors())
 
     def uncovered(self, element: XmlElement) -> Iterator[str]:
-        if any(element is target for target in self._targets):
-            return
-        if element.tag == SIGNATURE:
-            if element is self._own:
-                yield from self._objects(element)
+        """Sentences on what is outside of all signatures and not under this one."""
+        if element.tag == SIGNATURE or any(element is target for target in self._targets):
             return
         if element not in self._around:
             yield f"the element {_name(element)}"
             return
         if any(name not in ("Id", "ID", "id") for name in element.attrib):
             yield f"attributes of the element {_name(element)}"
-        if _has_text(element.text) or any(_has_text(child.tail) for child in element):
+        if _text_beside(element):
             yield f"text in the element {_name(element)}"
         for child in element.iterchildren(etree.Element):
             yield from self.uncovered(child)
 
-    def _objects(self, signature: XmlElement) -> Iterator[str]:
-        """Objects of the signature itself that it is not over."""
-        for each in signature.iterfind(f"{{{DSIG}}}Object"):
-            for child in each.iterchildren(etree.Element):
-                if local_name(child, XADES) != "QualifyingProperties" and not self._is_within_target(child):
-                    yield f"the element {_name(child)} in the signature"
-            if (
-                _has_text(each.text) or any(_has_text(child.tail) for child in each)
-            ) and not self._is_within_target(each):
+    def in_signature(self) -> Iterator[str]:
+        """Sentences on what is in Objects of the signature itself and not under it."""
+        for each in self._own.iterfind(f"{{{DSIG}}}Object"):
+            if any(each is target for target in self._within):
+                continue
+            if _text_beside(each):
                 yield "text in the signature"
+            for child in each.iterchildren(etree.Element):
+                is_covered = any(child is target for target in self._within)
+                if local_name(child, XADES) != "QualifyingProperties" and not is_covered:
+                    yield f"the element {_name(child)} in the signature"
 
-    def _is_within_target(self, element: XmlElement) -> bool:
-        around = [element, *element.iterancestors()]
-        return any(each is target for each in around for target in self._targets)
+
+def _is_whole(reference: Reference) -> bool:
+    """Whether it is over all that is in its element; base64 passes over tags (XML Signature §6.6.2)."""
+    return BASE64 not in reference.transforms or reference.target is None or len(reference.target) == 0
 
 
 def _name(element: XmlElement) -> str:
     return etree.QName(element).localname
 
 
-def _has_text(text: str | None) -> bool:
-    return bool(text and text.strip())
+def _text_beside(element: XmlElement) -> bool:
+    """Whether an element has text of its own, not that of its children."""
+    return any(text and text.strip() for text in (element.text, *(child.tail for child in element)))

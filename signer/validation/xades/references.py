@@ -51,7 +51,7 @@ Resolve = Callable[[str | None], External | None]
 """Gives what a URI outside of the document means; None where it is missing."""
 
 ENVELOPED = f"{DSIG}enveloped-signature"
-_BASE64 = f"{DSIG}base64"
+BASE64 = f"{DSIG}base64"
 _XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 _FILTER = "http://www.w3.org/2002/06/xmldsig-filter2"
 _WITHOUT_SIGNATURES = re.compile(r"not\(ancestor-or-self::([\w.-]+):Signature\)")
@@ -185,7 +185,7 @@ class ReferenceReader:
         algorithm = transform.get("Algorithm") or ""
         if algorithm in METHODS:
             return _canonical(_as_nodes(data), algorithm, prefixes(transform))
-        if algorithm == _BASE64:
+        if algorithm == BASE64:
             return base64_octets(data.decode("latin-1") if isinstance(data, bytes) else _string(data.copy))
         if algorithm == ENVELOPED or _takes_signatures_away(transform):
             if not isinstance(data, _Nodes):

@@ -26,6 +26,7 @@ from signer.validation.xades.signatures import XmlSignature
 SIGNATURE_END = 1
 """Where a XAdES signature ends: archive time-stamps follow it as 2, 3 and so on, in their order."""
 
+_MAX_TOKENS = 100
 _REFERENCES_ONLY = (
     "SigAndRefsTimeStamp",
     "SigAndRefsTimeStampV2",
@@ -48,6 +49,7 @@ class Timestamps:
 
     def __init__(self, document: XmlDocument, signature: XmlSignature, qualified: Qualified) -> None:
         self._document, self._signature, self._qualified = document, signature, qualified
+        self._tokens_read = 0
 
     def content(self) -> list[TimestampFacts]:
         """Those over the signed data, which are signed themselves."""
@@ -114,6 +116,9 @@ class Timestamps:
     ) -> Iterator[TimestampFacts]:
         """The tokens in a time-stamp property; one that holds none is a time-stamp that cannot be read."""
         tokens = element.findall(f"{{{XADES}}}EncapsulatedTimeStamp")
+        self._tokens_read += len(tokens)
+        if self._tokens_read > _MAX_TOKENS:
+            raise TooMuchError("a signature has too many time-stamps")
         if not tokens:
             yield unreadable_timestamp(kind, "there is no time-stamp token")
         for token in tokens:
@@ -134,7 +139,7 @@ class Timestamps:
     def _all_data(self, _: XmlElement, method: _Canonicalisation) -> Octets:
         for reference in self._signature.direct:
             if reference.type != SIGNED_PROPERTIES:
-                yield from _referenced(reference, method)
+                yield from self._referenced(reference, method)
 
     def _individual_data(self, element: XmlElement, method: _Canonicalisation) -> Octets:
         by_identifier = {each.identifier: each for each in self._signature.direct if each.identifier}
@@ -142,12 +147,12 @@ class Timestamps:
             reference = by_identifier.get((include.get("URI") or "").removeprefix("#"))
             if reference is None or include.get("referencedData") not in ("true", "1"):
                 raise XmlError("a time-stamp includes what cannot be found")
-            yield from _referenced(reference, method)
+            yield from self._referenced(reference, method)
 
     def _archived(self, element: XmlElement, method: _Canonicalisation) -> Octets:
         """§5.5.2.2, where all is in one place; and TS 101 903 v1.3.2 §7.7, without signed Objects."""
         for reference in self._signature.direct:
-            yield from _referenced(reference, method)
+            yield from self._referenced(reference, method)
         for name in ("SignedInfo", "SignatureValue", "KeyInfo"):
             if name != "KeyInfo" or self._signature.element.find(f"{{{DSIG}}}{name}") is not None:
                 yield self._part(name, method)
@@ -157,6 +162,19 @@ class Timestamps:
             yield self._canonical(each, method)
         for each in self._objects(with_signed=local_name(element, XADES_141) != ""):
             yield self._canonical(each, method)
+
+    def _referenced(self, reference: Reference, method: _Canonicalisation) -> Octets:
+        """What a reference is over; a node-set is canonicalised as the time-stamp says."""
+        if reference.content is None:
+            raise XmlError("what a time-stamp is over is missing")
+        if not reference.is_node_set:
+            yield from reference.content()
+            return
+        if method.algorithm not in METHODS:
+            raise XmlError(f"the canonicalisation {method.algorithm} is not known")
+        octets = b"".join(reference.content())
+        self._document.spend(len(octets))
+        yield write(parse(octets), METHODS[method.algorithm], method.inclusive)
 
     def _objects(self, *, with_signed: bool) -> list[XmlElement]:
         """The Objects of the signature, without the one with its properties."""
@@ -200,15 +218,3 @@ def _digest(name: str, octets: Callable[[], Octets]) -> bytes | None:
     except XmlError:
         return None
     return digest.digest()
-
-
-def _referenced(reference: Reference, method: _Canonicalisation) -> Octets:
-    """What a reference is over; a node-set is canonicalised as the time-stamp says."""
-    if reference.content is None:
-        raise XmlError("what a time-stamp is over is missing")
-    if not reference.is_node_set:
-        yield from reference.content()
-        return
-    if method.algorithm not in METHODS:
-        raise XmlError(f"the canonicalisation {method.algorithm} is not known")
-    yield write(parse(b"".join(reference.content())), METHODS[method.algorithm], method.inclusive)
