@@ -157,8 +157,8 @@ class SignatureFacts:
 class EvidenceRecordFacts:
     """An evidence record (RFC 4998) in a document, in a container or beside it.
 
-    name: where it stands: its file's name, or the field of the signature that holds it. integrity: whether the
-    whole chain holds over what it protects, trust apart; failing_check names what does not, or is "".
+    name: where it stands: its file's name, or the field of the signature that holds it. integrity: whether
+    the whole chain holds over what it protects, trust apart; failing_check names what does not, or is "".
     timestamps: archive time-stamps, the initial one first, then renewals, each as it stands in its chain.
     covers: fields of the signatures, and of document time-stamps, that it protects with all that is in them.
     files: names of the files that it protects.
