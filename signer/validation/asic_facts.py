@@ -10,7 +10,9 @@ from typing import IO
 
 from pecete.errors import InvalidArgumentError
 from signer.asic.container import Container
+from signer.asic.directory import ambiguous
 from signer.asic.layout import SIMPLE_SIGNATURE, Layout, StoredManifest
+from signer.validation import asic_xades_facts
 from signer.validation.asic_contents import Contents, parts_of
 from signer.validation.asic_evidence import container_evidence_records
 from signer.validation.cades_facts import signers, undecodable
@@ -43,14 +45,14 @@ def collect(file: IO[bytes]) -> DocumentFacts:
     UNSUPPORTED_FORMAT, the latter for a ZIP file that is no ASiC with anything that is known here.
     """
     layout = _layout(file)
-    if layout.xml_signatures:
-        return _xml_container(layout)
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
     size = file.tell()
     contents = Contents(layout)
+    if layout.xml_signatures:
+        return _xml_container(contents, digest.digest(), size)
     try:
         found = _Simple(contents) if layout.container.kind == "ASiC-S" else _Extended(contents)
         signatures = tuple(_with_findings(facts, layout) for facts in found.signatures)
@@ -73,12 +75,16 @@ def _layout(file: IO[bytes]) -> Layout:
         raise
 
 
-def _xml_container(layout: Layout) -> DocumentFacts:
-    """Where a container with XAdES signatures goes. Raises UNSUPPORTED_FORMAT."""
-    names = ", ".join(layout.xml_signatures)
-    raise InvalidArgumentError(
-        "UNSUPPORTED_FORMAT", f"XAdES signatures are not judged here: {names}.", field="document"
-    )
+def _xml_container(contents: Contents, sha256: bytes, size: int) -> DocumentFacts:
+    """A container with XAdES signatures has no others (EN 319 162-1 §4.4.1). Raises CONTAINER_AMBIGUOUS."""
+    layout = contents.layout
+    if layout.signatures:
+        raise ambiguous("it has both XAdES and CAdES signatures")
+    found, stamps = asic_xades_facts.collect_container(layout.container)
+    signatures = tuple(_with_findings(facts, layout) for facts in found)
+    is_simple = layout.container.kind == "ASiC-S"
+    records = tuple(container_evidence_records(contents, signatures, is_simple=is_simple))
+    return DocumentFacts(sha256, size, signatures, stamps, StoredData(), records)
 
 
 class _Simple:

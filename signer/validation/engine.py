@@ -1,5 +1,6 @@
 """Judging one document: reading it for facts, judging them, and the typed errors of what cannot be read."""
 
+import codecs
 import hashlib
 import io
 import time
@@ -13,7 +14,7 @@ from typing import IO
 import pikepdf
 
 from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, PeceteError
-from signer.validation import asic_facts, cades_facts, pdf_facts, proof_facts
+from signer.validation import asic_facts, cades_facts, pdf_facts, proof_facts, xades_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.integrity import ContentDigest
 from signer.validation.judgement import judge
@@ -91,10 +92,13 @@ def _facts(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
         return cades_facts.collect(data, detached)
     if data.startswith(_ZIP):
         return asic_facts.collect(io.BytesIO(data))
-    if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
+    is_pdf = b"%PDF-" in data[:1024] or b"%%EOF" in data[-2048:]
+    if not is_pdf and _looks_like_xml(data):
+        return xades_facts.collect(data, detached)
+    if not is_pdf:
         raise InvalidArgumentError(
             "UNSUPPORTED_FORMAT",
-            "This is neither a PDF nor a CMS signature nor an ASiC.",
+            "This is neither a PDF nor a CMS signature nor an ASiC nor XML.",
             field="document",
         )
     return _pdf_facts(data)
@@ -113,6 +117,14 @@ def _digest_of_file(file: IO[bytes]) -> ContentDigest:
         return hashlib.file_digest(file, name).digest()  # type: ignore[arg-type] # it is open for reading
 
     return digest
+
+
+def _looks_like_xml(data: bytes) -> bool:
+    """Whether it begins as XML does, in UTF-8 or UTF-16, with a byte order mark or without."""
+    start = data[:64].removeprefix(codecs.BOM_UTF8)
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        start = start.removeprefix(mark)
+    return start.replace(b"\0", b"").lstrip()[:1] == b"<"
 
 
 @contextmanager

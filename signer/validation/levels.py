@@ -1,8 +1,11 @@
 """Levels of signatures (EN 319 142-1 §6, EN 319 122-1 §6) by what they have, whether it holds or not."""
 
 from signer.validation.certificates import CertificatePool, load_certificate
-from signer.validation.facts import DocumentFacts, SignatureFacts, StoredData, TimestampFacts
+from signer.validation.facts import DocumentFacts, SignatureFacts, StoredData, TimestampFacts, TimestampKind
 from signer.validation.revocation import RevocationData
+
+_OWN_STORE = ("CAdES", "XAdES")
+"""Formats whose signatures keep their validation data in themselves."""
 
 
 def covering(signature: SignatureFacts, document: DocumentFacts) -> list[TimestampFacts]:
@@ -17,8 +20,10 @@ def covering(signature: SignatureFacts, document: DocumentFacts) -> list[Timesta
 def level(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
     """The level reached, such as `PAdES-BASELINE-LT`; of other signatures, the name of what they are."""
     step = reached(signature, document, pool)
-    if signature.format == "CAdES":
-        return f"CAdES-BASELINE-{step}" if signature.baseline else "CAdES-BES"
+    if signature.format in _OWN_STORE:
+        return f"{signature.format}-BASELINE-{step}" if signature.baseline else f"{signature.format}-BES"
+    if signature.format == "XML":
+        return "XML-NOT-ETSI"
     if signature.cms.faults or signature.malformed:
         return "PDF-NOT-ETSI"
     if signature.baseline:
@@ -31,16 +36,17 @@ def level(signature: SignatureFacts, document: DocumentFacts, pool: CertificateP
 def reached(signature: SignatureFacts, document: DocumentFacts, pool: CertificatePool) -> str:
     """The level's last part, `B`, `T`, `LT` or `LTA`, whatever kind of signature it is."""
     stamps = covering(signature, document)
-    if not signature.timestamps and not stamps:
+    own = [stamp for stamp in signature.timestamps if stamp.kind is TimestampKind.SIGNATURE]
+    if not own and not stamps:
         return "B"
-    store = _own_store(signature) if signature.format == "CAdES" else document.store
+    store = _own_store(signature) if signature.format in _OWN_STORE else document.store
     if not _has_revocation_data(signature, store, pool):
         return "T"
     return "LTA" if any(_covers_store(stamp, store) for stamp in stamps) else "LT"
 
 
 def _own_store(signature: SignatureFacts) -> StoredData:
-    """What a CAdES signature has in itself (EN 319 122-1 §6.3); a container may have several."""
+    """What the signature has in itself (EN 319 122-1 §6.3); a container may have several."""
     cms = signature.cms
     kinds = (cms.certificates, cms.crls, cms.ocsp_responses)
     return StoredData(*(tuple((der, 0) for der in ders) for ders in kinds))

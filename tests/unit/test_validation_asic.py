@@ -167,4 +167,4 @@ def test_containers_without_a_signature_of_ours(tmp_path: Path) -> None:
     for name in ("META-INF/signatures.xml", "META-INF/signatures0.xml"):
         with pytest.raises(InvalidArgumentError) as refused:
             verdicts(rezipped(path, {name: b"<x/>"}))
-        assert refused.value.reason == "UNSUPPORTED_FORMAT"
+        assert refused.value.reason == "CONTAINER_AMBIGUOUS"
