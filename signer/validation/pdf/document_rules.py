@@ -5,6 +5,7 @@ from xml.parsers import expat
 from signer.validation.pdf.comparer import Comparer, Level, Rule
 from signer.validation.pdf.objects import decoded
 from signer.validation.pdf.roles import GRAMMAR
+from signer.validation.pdf.store_rules import REMOVED
 from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Stream, Value
 
 _OF_THE_SECTION = frozenset(
@@ -73,8 +74,10 @@ def _form(c: Comparer, old: Value, new: Value, number: int | None, where: str) -
 
 
 def _store(c: Comparer, old: Value, new: Value, number: int | None, where: str) -> None:
-    c.log.note(Level.EXTENSION, "validation data changed" if new is not None else "validation data removed")
-    if new is not None:
+    if new is None:
+        c.log.find(Level.EXTENSION, REMOVED)
+    else:
+        c.log.note(Level.EXTENSION, "validation data changed")
         c.rules["STORE"](c, c.before(old) or {}, c.now(new), number, where)
 
 

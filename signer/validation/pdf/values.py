@@ -49,6 +49,10 @@ class Stream:
         stored = self._data[self._start : self._end]
         return stored if self.decrypt is None else self.decrypt(stored)
 
+    def holds(self, position: int) -> bool:
+        """Whether a position in what the stream was read from is within its bytes."""
+        return self._start <= position < self._end
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stream) or self.dictionary != other.dictionary:
             return False
