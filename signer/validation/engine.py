@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import pikepdf
-
 from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, PeceteError
 from signer.validation import asic_facts, cades_facts, pdf_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.judgement import judge
-from signer.validation.pdf.values import PdfSyntaxError
+from signer.validation.mapped import contents_of
+from signer.validation.pdf.encryption import PasswordRequiredError
+from signer.validation.pdf.values import Buffer, PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
 
 _ZIP = b"PK\x03\x04"
+_LEADING = 4096
+"""Bytes within which a document shows what it is."""
 _MALFORMED = {
     Malformed.UNDECODABLE: "The signature in the document cannot be decoded.",
     Malformed.CONTENT_ENCAPSULATED: "A detached signature in the document has content of its own.",
@@ -60,23 +62,26 @@ def fenced() -> Iterator[None]:
 
 def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
     """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
-    if isinstance(document, Path):
-        with _reading(document), document.open("rb") as file:
-            if file.read(4) == _ZIP:
-                with _quiet():
-                    return asic_facts.collect(file)
-    return read_facts(read_document(document), [read_document(path) for path in detached])
+    beside = [read_document(path) for path in detached]
+    if isinstance(document, bytes):
+        return read_facts(document, beside)
+    with _reading(document), document.open("rb") as file:
+        if file.read(4) == _ZIP:
+            with _quiet():
+                return asic_facts.collect(file)
+        with contents_of(file) as data:
+            return read_facts(data, beside)
 
 
-def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
+def read_facts(data: Buffer, detached: Sequence[bytes] = ()) -> DocumentFacts:
     """Collect the facts of a document; raises as `validate` does."""
-    if not data:
+    if not len(data):
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
     with _quiet():
-        if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
-            return cades_facts.collect(data, detached)
-        if data.startswith(_ZIP):
-            return asic_facts.collect(io.BytesIO(data))
+        if data[:_LEADING].lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
+            return cades_facts.collect(data[:], detached)
+        if data[: len(_ZIP)] == _ZIP:
+            return asic_facts.collect(io.BytesIO(data[:]))
         if b"%PDF-" not in data[:1024] and b"%%EOF" not in data[-2048:]:
             raise InvalidArgumentError(
                 "UNSUPPORTED_FORMAT",
@@ -94,27 +99,17 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _pdf_facts(data: bytes) -> DocumentFacts:
-    if b"/Encrypt" in data:
-        _require_readable(data)
+def _pdf_facts(data: Buffer) -> DocumentFacts:
     try:
         return pdf_facts.collect(data)
+    except PasswordRequiredError as error:
+        raise InvalidArgumentError(
+            "DOCUMENT_ENCRYPTED", f"The document cannot be read: {error}.", field="document"
+        ) from error
     except PdfSyntaxError as error:
         raise InvalidArgumentError(
             "DOCUMENT_DAMAGED", f"The PDF is damaged beyond reading: {error}.", field="document"
         ) from error
-
-
-def _require_readable(data: bytes) -> None:
-    """Refuse a PDF that asks for a password; an empty user password asks nobody."""
-    try:
-        pikepdf.open(io.BytesIO(data)).close()
-    except pikepdf.PasswordError as error:
-        raise InvalidArgumentError(
-            "DOCUMENT_ENCRYPTED", "The document is encrypted and asks for a password.", field="document"
-        ) from error
-    except (pikepdf.PdfError, ValueError):
-        return  # damage has its own judge
 
 
 def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationReport:

@@ -74,14 +74,14 @@ class _Enumeration:
         known = set(self._by_contents)
         found = [signature for alike in self._by_contents.values() for signature in alike]
         for scanned in self._scan.signatures():
-            if self._is_usage_right(scanned.dictionary):
+            contents = self._document.now(scanned.dictionary.get("/Contents"))
+            bare = contents.rstrip(b"\0") if isinstance(contents, bytes) else b""
+            if not bare or bare in known or self._is_usage_right(scanned.dictionary):
                 continue
+            known.add(bare)
             signature = self._signature("", scanned.dictionary, scanned.place)
-            bare = signature.contents.rstrip(b"\0")
-            if bare and bare not in known:
-                known.add(bare)
-                signature.faults.append(self._why_no_field_holds(scanned))
-                found.append(signature)
+            signature.faults.append(self._why_no_field_holds(scanned))
+            found.append(signature)
         return found
 
     def _take(self, item: _FieldValue) -> None:

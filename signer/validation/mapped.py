@@ -1,5 +1,6 @@
 """Large documents without holding them: files mapped into memory, pages let go once they were read."""
 
+import errno
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,26 @@ BLOCK = 1 << 20
 
 @contextmanager
 def contents_of(file: BinaryIO) -> Iterator[Buffer]:
-    """The bytes of an open file, for the time of the context. Raises OSError."""
+    """The bytes of an open file, which must not shrink meanwhile, for the time of the context.
+
+    Raises OSError, and MemoryError where the process may not have so much address space.
+    """
     size = file.seek(0, 2)
     file.seek(0)
     if size < MAPPED_FROM:
         yield file.read()
         return
-    with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
+    with _map(file, size) as data:
         yield data
+
+
+def _map(file: BinaryIO, size: int) -> mmap.mmap:
+    try:
+        return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError from error
+        raise
 
 
 def blocks(data: Buffer, start: int, end: int) -> Iterator[bytes]:
