@@ -202,7 +202,8 @@ class RoleMap:
         below = GRAMMAR[role].get("[", "OTHER")
         known = _LISTS_THAT_GROW.get(role)
         if known is not None:  # long lists that every revision repeats: only what is new there
-            items = [x for x in items if not isinstance(x, Reference) or not self.of(x.number) & known]
+            has = self.bits.get
+            items = [x for x in items if not isinstance(x, Reference) or not has(x.number, 0) & known]
         kind = items[1] if len(items) > 1 else None
         names_a_page = (
             isinstance(kind, str) and kind in _DESTINATIONS

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from mmap import mmap
 from typing import NamedTuple, TypeAlias, Union
 
@@ -194,10 +194,14 @@ def _dictionary(items: list[Value], position: int, duplicates: list[int]) -> Dic
     return made
 
 
+_reference: Callable[[tuple[int, int]], Reference] = partial(tuple.__new__, Reference)
+"""What Reference._make does, without a call of Python code for each item of long arrays."""
+
+
 def _references(run: bytes) -> list[Value]:
     """An array of nothing but references, read in one go."""
     numbers = list(map(int, _DIGITS.findall(run)))
-    return list(map(Reference, numbers[::2], numbers[1::2]))
+    return list(map(_reference, zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def _literal_string(data: Buffer, start: int) -> tuple[bytes, int]:
