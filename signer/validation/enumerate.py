@@ -173,9 +173,9 @@ class _Enumeration:
         if entry is None or not self._scan.is_at(entry, scanned.place):
             return "the signature is of an earlier revision, and a later one replaced or freed it"
         owners = [number for number in self._roles.owners.get(scanned.number, ()) if number is not None]
-        names = {self._name(number) for number in owners}
-        if names:
-            return f"a later revision took the signature out of its field {sorted(names)[0]!r}"
+        if owners:
+            name = min(self._name(number) for number in owners)
+            return f"a later revision took the signature out of its field {name!r}"
         if self._roles.of(scanned.number):
             return "the signature stands outside the form"
         return "nothing in the document refers to the signature"
