@@ -68,11 +68,14 @@ class RawScan:
 
     def signatures(self) -> Iterator[ScannedSignature]:
         """All that there are. Raises PdfSyntaxError where one is to be seen but cannot be read."""
-        seen: set[int] = set()
-        count = 0
+        seen: set[int | None] = {None}
+        count, position, place = 0, 0, None
         for mark in _marks(self._document.data):
-            place = object_start(self._document.data, mark.start())
-            if place is None or place in seen or self._is_in_stream(mark.start()):
+            if self._is_in_stream(mark.start()):
+                continue
+            nearer = object_start(self._document.data, mark.start(), position)
+            position, place = mark.start(), place if nearer is None else nearer
+            if place is None or place in seen:
                 continue
             seen.add(place)
             if mark[1] is None:
@@ -138,9 +141,9 @@ def _marks(data: Buffer) -> Iterator[re.Match[bytes]]:
         let_go(data, start, end)
 
 
-def object_start(data: Buffer, position: int) -> int | None:
-    """Where the object that holds `position` begins."""
-    floor = max(0, position - _MAX_LOOK_BACK)
+def object_start(data: Buffer, position: int, floor: int = 0) -> int | None:
+    """Where the object that holds `position` begins; its head is looked for from `floor` on."""
+    floor = max(floor, position - _MAX_LOOK_BACK)
     keyword = data.rfind(b"obj", floor, position)
     while keyword >= 0:
         heads = list(_OBJECT_HEAD.finditer(data, max(0, keyword - _MAX_OBJECT_HEAD), keyword + 4))

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pecete.errors import InvalidArgumentError
 from signer.validation import byte_ranges, mapped
 from signer.validation.byte_ranges import Coverage, RangeDigests, read_coverage
+from signer.validation.engine import document_facts
 from signer.validation.mapped import BLOCK, MAPPED_FROM, blocks, contents_of
+from signer.validation.pdf_facts import collect
+from tests.unit.test_validation_changes import base, update
 
 numbers = st.lists(st.integers(-1, 70), max_size=6)
 
@@ -83,3 +87,25 @@ def test_large_files_are_mapped(size: int, kind: type, tmp_path: Path) -> None:
         assert len(data) == size
         assert sum(map(len, mapped.blocks(data, 3, size))) == size - 3
         assert data[size - 2 : size] == b"xx"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ((b"/Contents <abab", b"/Contents <ab(b"), "DOCUMENT_DAMAGED"),
+        ((b"startxref", b"startxxxx"), "DOCUMENT_DAMAGED"),
+        ((b"%PDF-", b"%XXX-"), "DOCUMENT_DAMAGED"),
+    ],
+)
+def test_a_large_document_is_refused_by_the_same_errors(
+    change: tuple[bytes, bytes], reason: str, tmp_path: Path
+) -> None:
+    """Nothing of the file is still held when it is unmapped, whatever was raised."""
+    large = update(base(), {11: b"<</Length %d>>stream\n%s\nendstream" % (MAPPED_FROM, bytes(MAPPED_FROM))})
+    path = tmp_path / "large.pdf"
+    path.write_bytes(large.replace(*change))
+    with pytest.raises(InvalidArgumentError) as refused:
+        document_facts(path, [])
+    assert refused.value.reason == reason
+    path.write_bytes(large)
+    assert document_facts(path, []) == collect(large)

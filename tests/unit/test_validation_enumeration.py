@@ -5,8 +5,12 @@ import zlib
 
 import pytest
 
+from signer.validation import raw_scan
 from signer.validation.facts import SignatureFacts
+from signer.validation.pdf import objects, sections
+from signer.validation.pdf.values import parse_value
 from signer.validation.pdf_facts import collect
+from signer.validation.raw_scan import object_start as raw_scan_start
 from tests.unit.test_validation_changes import NEW_SIGNATURE, STAMP, base, second, update, with_entry
 
 OTHER = NEW_SIGNATURE
@@ -115,9 +119,9 @@ def test_a_field_whose_signature_is_in_an_object_stream() -> None:
     copied = dictionary[1].replace(b"/Type /Sig", b"/Type /Sig /Reason (another)")
     start = len(data)
     stream = object_stream((12, copied))
-    objects = {11: b"<</FT/Sig/T(Sig2)/V 12 0 R>>", 2: b"<< /Fields [ 4 0 R 5 0 R 11 0 R ] /SigFlags 3 >>"}
+    plain = {11: b"<</FT/Sig/T(Sig2)/V 12 0 R>>", 2: b"<< /Fields [ 4 0 R 5 0 R 11 0 R ] /SigFlags 3 >>"}
     body, rows = b"13 0 obj\n" + stream + b"\nendobj\n", [(12, 2, 13, 0), (13, 1, start, 0)]
-    for number, value in objects.items():
+    for number, value in plain.items():
         rows.append((number, 1, start + len(body), 0))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, value)
     at = start + len(body)
@@ -240,3 +244,58 @@ def test_validation_data_removed_is_allowed_and_told(removal: dict[int, bytes]) 
     found = collect(update(stored, removal)).signatures[0]
     assert found.modification == "allowed"
     assert found.findings == ("validation data removed",)
+
+
+# ---- cost
+
+
+def chain(signatures: int) -> bytes:
+    """One revision for each further signature, each repeating the growing lists as signing software does."""
+    data, listed = base(), b"4 0 R 5 0 R"
+    for n in range(signatures):
+        number = 20 + 2 * n
+        listed += b" %d 0 R" % number
+        contents = b"<%04x>" % (n + 1)
+        written = {
+            2: b"<< /Fields [ %s ] /SigFlags 3 >>" % listed,
+            9: b"[ %s ]" % listed,
+            number: b"<</FT/Sig/T(S%d)/V %d 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]>>" % (n, number + 1),
+            number + 1: OTHER.replace(b"<cd>", contents),
+        }
+        data = update(data, written)
+    return data
+
+
+def test_work_grows_with_the_number_of_signatures_and_not_with_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counted in objects parsed, which no other load on the machine changes."""
+    counts: dict[int, int] = {}
+    for signatures in (20, 80):
+        parsed = 0
+
+        def counted(*given: object) -> object:
+            nonlocal parsed
+            parsed += 1
+            return parse_value(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(objects, "parse_value", counted)
+        monkeypatch.setattr(sections, "parse_value", counted)
+        assert len(collect(chain(signatures)).signatures) == signatures + 1
+        counts[signatures] = parsed
+    assert counts[80] < 4.1 * counts[20]
+
+
+def test_names_that_stand_in_no_object_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not make the search for an object go back over the file for each."""
+    looked = 0
+
+    def counted(data: bytes, position: int, floor: int = 0) -> int | None:
+        nonlocal looked
+        looked += position - floor
+        return raw_scan_start(data, position, floor)
+
+    monkeypatch.setattr(raw_scan, "object_start", counted)
+    data = update(base() + b"%" + b"/ByteRange " * 5_000 + b"\n", {})
+    assert len(collect(data).signatures) == 1
+    assert looked < 2 * len(data)

@@ -2,10 +2,11 @@
 
 import hashlib
 import io
+from functools import cache
 
 import pikepdf
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import NameObject, NumberObject, TextStringObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -17,6 +18,7 @@ from signer.validation.pdf.changes import ChangeAnalysis
 from signer.validation.pdf.encryption import PasswordRequiredError, unlock
 from signer.validation.pdf.objects import decoded
 from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Stream, Value
+from signer.validation.pdf_facts import collect
 from tests.unit.validation_documents import blank, sign
 
 PLAIN = pikepdf.ObjectStreamMode.disable
@@ -222,3 +224,20 @@ def test_keys_of_sizes_between() -> None:
         known |= {"/O": bytes(32), "/U": bytes(32)}
         with pytest.raises(PasswordRequiredError if bits == 56 else PdfSyntaxError):
             unlock(known, b"", lambda value: value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(WRITTEN), st.data())
+def test_only_the_typed_error_leaves_a_damaged_document(scheme: str, data: st.DataObject) -> None:
+    document = bytearray(chain(scheme))
+    at = data.draw(st.integers(0, len(document) - 1))
+    document[at] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        assert collect(bytes(document)).signatures
+    except PdfSyntaxError:
+        return
+
+
+@cache
+def chain(scheme: str) -> bytes:
+    return sign(sign(encrypted(scheme, packed=True), encrypted=True), field="Sig2", encrypted=True)
