@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from signer.validation.mapped import blocks
 from signer.validation.pdf.aftermath import ByteRange
-from signer.validation.pdf.values import Buffer, Value
+from signer.validation.pdf.mapped import Buffer, blocks
+from signer.validation.pdf.values import Value
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """(start, length) of each."""

@@ -12,9 +12,9 @@ from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, Pe
 from signer.validation import asic_facts, cades_facts, pdf_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.judgement import judge
-from signer.validation.mapped import contents_of
 from signer.validation.pdf.encryption import PasswordRequiredError
-from signer.validation.pdf.values import Buffer, PdfSyntaxError
+from signer.validation.pdf.mapped import Buffer, contents_of
+from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
 

@@ -29,7 +29,8 @@ class FoundSignature:
     """A signature dictionary of the file.
 
     field: fully qualified name; "" where no field of the document holds it. dictionary: the entries, with
-    references resolved one step. contents: /Contents with its padding. faults: sentences on what makes it no
+    references resolved one step. contents: /Contents with its padding. place: where the object that holds it
+    stands, None where that is packed. faults: sentences on what makes it no
     proper signature of the document. findings: sentences on what is odd and not forbidden.
     """
 
@@ -38,6 +39,7 @@ class FoundSignature:
     dictionary: Dictionary
     contents: bytes
     coverage: Coverage
+    place: int | None
     faults: list[str]
     findings: list[str]
 
@@ -66,7 +68,6 @@ class _Enumeration:
         self._roles = analysis.roles
         self._scan = RawScan(analysis.document)
         self._by_contents: dict[bytes, list[FoundSignature]] = {}
-        self._by_identity: dict[int, FoundSignature] = {}
 
     def run(self) -> list[FoundSignature]:
         for item in self._field_values():
@@ -85,10 +86,7 @@ class _Enumeration:
         return found
 
     def _take(self, item: _FieldValue) -> None:
-        signature = self._by_identity.get(id(item.value))
-        if signature is None:
-            signature = self._known_or_new(self._signature(item.name, item.value, item.place))
-            self._by_identity[id(item.value)] = signature
+        signature = self._known_or_new(self._signature(item.name, item.value, item.place))
         if signature.field != item.name:
             signature.findings.append(f"the field {item.name!r} holds the same signature")
         if item.hidden:
@@ -97,10 +95,12 @@ class _Enumeration:
     def _known_or_new(self, signature: FoundSignature) -> FoundSignature:
         """A true copy is the same signature; a copy that says something else is one more, which fails."""
         alike = self._by_contents.setdefault(signature.contents.rstrip(b"\0"), [])
-        known = next((other for other in alike if other.dictionary == signature.dictionary), signature)
-        if known is signature:
-            alike.append(signature)
-        return known
+        for other in alike:
+            is_signed = bool(signature.contents) or other.place == signature.place
+            if is_signed and other.dictionary == signature.dictionary:
+                return other
+        alike.append(signature)
+        return signature
 
     def _field_values(self) -> Iterator[_FieldValue]:
         """Each signed field, in the order of their object numbers."""
@@ -134,7 +134,7 @@ class _Enumeration:
         stamp = resolved.get("/SubFilter") == "/ETSI.RFC3161"
         kind = Kind.DOCUMENT_TIMESTAMP if stamp else Kind.SIGNATURE
         return FoundSignature(
-            name, kind, resolved, contents, coverage, self._faults(value, place, coverage), []
+            name, kind, resolved, contents, coverage, place, self._faults(value, place, coverage), []
         )
 
     def _faults(self, value: Dictionary, place: int | None, coverage: Coverage) -> list[str]:

@@ -19,9 +19,10 @@ from signer.validation.facts import (
 from signer.validation.integrity import cms_facts, undecodable
 from signer.validation.pdf.aftermath import Aftermaths
 from signer.validation.pdf.changes import ChangeAnalysis
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.objects import decoded
 from signer.validation.pdf.revisions import Document
-from signer.validation.pdf.values import Buffer, Dictionary, PdfSyntaxError, Reference, Stream, Value
+from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Stream, Value
 from signer.validation.signed_data import (
     DATA,
     SIGNING_CERTIFICATE,

@@ -9,13 +9,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from signer.validation.mapped import BLOCK, let_go
+from signer.validation.pdf.mapped import BLOCK, Buffer, let_go
 from signer.validation.pdf.object_streams import read_object_stream
 from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.sections import Entry
 from signer.validation.pdf.values import (
     SKIP_BLANKS,
-    Buffer,
     Dictionary,
     PdfSyntaxError,
     Reference,

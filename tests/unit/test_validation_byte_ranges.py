@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pecete.errors import InvalidArgumentError
-from signer.validation import byte_ranges, mapped
+from signer.validation import byte_ranges
 from signer.validation.byte_ranges import Coverage, RangeDigests, read_coverage
 from signer.validation.engine import document_facts
-from signer.validation.mapped import BLOCK, MAPPED_FROM, blocks, contents_of
+from signer.validation.pdf import mapped
+from signer.validation.pdf.mapped import BLOCK, MAPPED_FROM, blocks, contents_of
 from signer.validation.pdf_facts import collect
 from tests.unit.test_validation_changes import base, update
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from signer.validation.pdf import document_rules, form_rules, store_rules
 from signer.validation.pdf.comparer import ChangeLog, Comparer, Level
 from signer.validation.pdf.layout import Revision
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.roles import BITS, RoleMap
-from signer.validation.pdf.values import Buffer, Dictionary, Reference, Value, same
+from signer.validation.pdf.values import Dictionary, Reference, Value, same
 
 _RULES = {**document_rules.RULES, **form_rules.RULES, **store_rules.RULES}
 HYBRID = "hybrid cross-reference: older readers see another document"

@@ -7,9 +7,10 @@ A revision is one cross-reference section (two in a linearized base) with the ob
 import re
 from dataclasses import dataclass, field
 
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.objects import END_OBJECT
 from signer.validation.pdf.sections import Section
-from signer.validation.pdf.values import BLANKS, Buffer, Dictionary, PdfSyntaxError
+from signer.validation.pdf.values import BLANKS, Dictionary, PdfSyntaxError
 
 CONTRADICTORY = "the two cross-reference sections of a hybrid file contradict each other"
 """Readers that follow the standard believe the table (§7.5.8.4); others see another document."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from signer.validation.pdf.filters import decode
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.values import (
     BLANKS,
     SKIP_BLANKS,
-    Buffer,
     PdfSyntaxError,
     Reference,
     Stream,

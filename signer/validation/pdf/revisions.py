@@ -4,15 +4,23 @@ Every byte of an update must belong to an object that its section lists, to the 
 comment; whatever else is found stands in `Revision.oddities`.
 """
 
+from collections import OrderedDict
+
 from signer.validation.pdf.encryption import SecurityHandler, unlock
 from signer.validation.pdf.layout import Revision, split
+from signer.validation.pdf.mapped import Buffer, let_go
 from signer.validation.pdf.object_streams import ObjectStream, read_object_stream
 from signer.validation.pdf.objects import END_OBJECT, IndirectObject, read_object
 from signer.validation.pdf.sections import Entry, SectionReader
-from signer.validation.pdf.values import SKIP_BLANKS, Buffer, Dictionary, PdfSyntaxError, Reference, Value
+from signer.validation.pdf.values import SKIP_BLANKS, Dictionary, PdfSyntaxError, Reference, Value
 
 _HEADER_WITHIN = 1024
 _MAX_HOPS = 20
+_MOST_VALUES = 2048
+"""Most values that are kept parsed; each may be some kilobytes."""
+_READS_UNTIL_LET_GO = 128
+"""Each read may bring 64 KiB of a mapped file into memory."""
+_IN_FILE = -1
 
 
 class Document:
@@ -32,14 +40,16 @@ class Document:
         self.trailer: Dictionary = {}
         self.unreadable: set[int] = set()
         self.position = -1
-        self._cache: dict[int, Value] = {}
+        self._recent: OrderedDict[int, Value] = OrderedDict()
+        self._read_in_this_revision: set[int] = set()
+        self._reads = 0
         self._object_streams: dict[int, ObjectStream] = {}
         self._streams_in_use: set[int] = set()
-        self._duplicates: list[int] = []
+        self._with_key_twice: set[tuple[int, int]] = set()
         self.header = data[:_HEADER_WITHIN].find(b"%PDF-")
         if self.header < 0:
             raise PdfSyntaxError("no PDF header at the beginning")
-        reader = SectionReader(data, self.header, self.get, self._duplicates)
+        reader = SectionReader(data, self.header, self.get)
         self.revisions = split(data, reader.chain(), reader.origin)
         self._security: SecurityHandler | None = None
         self._never_encrypted: int | None = None
@@ -52,10 +62,14 @@ class Document:
         entry = self.entries.get(reference.number)
         if entry is None or entry.kind == "free":
             return None
-        if reference.number not in self._cache:
-            self._cache[reference.number] = None  # a loop through /Length ends here
-            self._cache[reference.number] = self._load(reference.number, entry)
-        return self._cache[reference.number] if entry.generation == reference.generation else None
+        if reference.number in self._recent:
+            self._recent.move_to_end(reference.number)
+            value = self._recent[reference.number]
+        else:
+            self.keep(reference.number, None)  # a loop through /Length ends here
+            value = self._load(reference.number, entry)
+            self.keep(reference.number, value)
+        return value if entry.generation == reference.generation else None
 
     def now(self, value: Value) -> Value:
         """`value`, or what it refers to in the present revision."""
@@ -98,12 +112,13 @@ class Document:
             self._unlock()
             return revision
         self._replace(revision, written)
-        seen_duplicates = len(self._duplicates)
+        seen_with_key_twice = len(self._with_key_twice)
         _UpdateScan(self, revision).run()
         for number in self.replaced:
             self.get(Reference(number, 0))
-        if len(self._duplicates) != seen_duplicates:
+        if len(self._with_key_twice) != seen_with_key_twice:
             revision.oddities.append("a dictionary has a key twice")
+        self._keep_encryption()
         return revision
 
     def _replace(self, revision: Revision, written: dict[int, Entry]) -> None:
@@ -114,16 +129,36 @@ class Document:
                 continue
             if number in self._streams_in_use:
                 revision.oddities.append(f"object stream {number} in use is overwritten")
-            value = self.get(Reference(number, former.generation)) if former else None
-            self.replaced[number] = (former, value)
+                self._replace_packed(number)
+            self._remember_former(number)
         for number in self.replaced:
-            self._cache.pop(number, None)
-            self.entries[number] = written[number]
+            self._recent.pop(number, None)
+            self._object_streams.pop(number, None)
+            if number in written:
+                self.entries[number] = written[number]
+        self._read_in_this_revision.clear()
         self._streams_in_use.update(e.place for e in written.values() if e.kind == "compressed")
+
+    def _remember_former(self, number: int) -> None:
+        former = self.entries.get(number)
+        value = self.get(Reference(number, former.generation)) if former else None
+        self.replaced[number] = (former, value)
+
+    def _replace_packed(self, stream: int) -> None:
+        """All objects of an object stream change with it, though their entries stay."""
+        for number, entry in self.entries.items():
+            if entry.kind == "compressed" and entry.place == stream:
+                self._remember_former(number)
 
     def read(self, position: int) -> IndirectObject:
         """The object that stands at a position, decrypted. Raises PdfSyntaxError."""
-        found = read_object(self.data, position, self.get, self._duplicates)
+        self._reads += 1
+        if self._reads % _READS_UNTIL_LET_GO == 0:
+            let_go(self.data, 0, len(self.data))
+        duplicates: list[int] = []
+        found = read_object(self.data, position, self.get, duplicates)
+        if duplicates:
+            self._with_key_twice.add((_IN_FILE, position))
         if self._security is None or found.number == self._never_encrypted:
             return found
         return found._replace(value=self._security.decrypt(found.value, found.number, found.generation))
@@ -136,9 +171,16 @@ class Document:
             raise PdfSyntaxError("the encryption dictionary cannot be read")
         first = identifiers[0] if isinstance(identifiers, list) and identifiers else b""
         self._security = unlock(dictionary, first if isinstance(first, bytes) else b"", self.now)
-        self._cache.clear()  # what was read on the way was not decrypted
+        self._recent.clear()  # what was read on the way was not decrypted
         if isinstance(self._encryption, Reference):
             self._never_encrypted = self._encryption.number
+
+    def _keep_encryption(self) -> None:
+        number = self._never_encrypted
+        if number is not None and number in self.replaced:
+            entry, former = self.replaced[number]
+            if entry is None or self.get(Reference(number, entry.generation)) != former:
+                raise PdfSyntaxError("the revisions of the document are not encrypted alike")
 
     def _load(self, number: int, entry: Entry) -> Value:
         try:
@@ -147,7 +189,11 @@ class Document:
                 if (found.number, found.generation) != (number, entry.detail):
                     raise PdfSyntaxError("another object")
                 return found.value
-            return self._object_stream(entry.place).read(entry.detail, number, self._duplicates)
+            duplicates: list[int] = []
+            value = self._object_stream(entry.place).read(entry.detail, number, duplicates)
+            if duplicates:
+                self._with_key_twice.add((entry.place, entry.detail))
+            return value
         except PdfSyntaxError:
             self.unreadable.add(number)
             return None
@@ -158,12 +204,16 @@ class Document:
         return self._object_streams[number]
 
     def keep(self, number: int, value: Value) -> None:
-        """Remember a value that was read on the way."""
-        self._cache[number] = value
+        """Remember a value that was read; what was not asked for in a long time is forgotten."""
+        self._read_in_this_revision.add(number)
+        self._recent[number] = value
+        self._recent.move_to_end(number)
+        if len(self._recent) > _MOST_VALUES:
+            self._recent.popitem(last=False)
 
     def has(self, number: int) -> bool:
         """Whether the object was read in this revision."""
-        return number in self._cache
+        return number in self._read_in_this_revision
 
 
 class _UpdateScan:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeGuard
 
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.objects import decoded, read_object
 from signer.validation.pdf.values import (
     BLANKS,
     SKIP_BLANKS,
-    Buffer,
     Dictionary,
     PdfSyntaxError,
     Reference,
@@ -64,17 +64,14 @@ class Section:
 class SectionReader:
     """Reads the cross-reference sections of a document.
 
-    header: where `%PDF-` stands. look: resolves an indirect /Length. duplicates: gets the end of each
-    dictionary that has a key twice. Positions that leave here count from the first byte, those in the file
-    from `origin`. Raises PdfSyntaxError where the last `startxref` leads nowhere, or to two places.
+    header: where `%PDF-` stands. look: resolves an indirect /Length. Positions that leave here count from the
+    first byte, those in the file from `origin`. Raises PdfSyntaxError where the last `startxref` leads to
+    nothing, or to two places.
     """
 
-    def __init__(
-        self, data: Buffer, header: int, look: Callable[[Reference], Value], duplicates: list[int]
-    ) -> None:
+    def __init__(self, data: Buffer, header: int, look: Callable[[Reference], Value]) -> None:
         self._data = data
         self._look = look
-        self._duplicates = duplicates
         found = data.rfind(b"startxref")
         match = _STARTXREF.match(data, found) if found >= 0 else None
         if match is None:
@@ -118,7 +115,7 @@ class SectionReader:
         start = blanks.end() if blanks else offset
         if self._data[start : start + 4] == b"xref":
             return self._table(offset, start)
-        number, generation, stream, end, _ = read_object(self._data, start, self._look, self._duplicates)
+        number, generation, stream, end, _ = read_object(self._data, start, self._look, [])
         if not isinstance(stream, Stream) or stream.dictionary.get("/Type") != "/XRef":
             raise PdfSyntaxError(f"no cross-reference section at {offset}")
         entries = self._placed(dict(_stream_entries(stream)))
@@ -132,7 +129,7 @@ class SectionReader:
         keyword = _TRAILER.match(self._data, position)
         if keyword is None:
             raise PdfSyntaxError(f"no trailer at {position}")
-        trailer, end = parse_value(self._data, keyword.end(), self._duplicates)
+        trailer, end = parse_value(self._data, keyword.end(), [])
         if not isinstance(trailer, dict):
             raise PdfSyntaxError("the trailer is not a dictionary")
         entries = self._placed(entries)

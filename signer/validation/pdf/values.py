@@ -3,17 +3,14 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
-from mmap import mmap
 from typing import NamedTuple, TypeAlias, Union
 
-Buffer: TypeAlias = bytes | mmap
-"""A document: its bytes, or its file mapped into memory. Slices are bytes; positions count from its start."""
+from signer.validation.pdf.mapped import BLOCK, Buffer
 
 MAX_DEPTH = 120
 """Deepest nesting of arrays and dictionaries that is read."""
 
 _MAX_DIGITS = 30
-_BLOCK = 1 << 20
 
 
 class PdfSyntaxError(Exception):
@@ -70,9 +67,9 @@ class Stream:
         if size != other._end - other._start:
             return False
         return all(
-            self._data[self._start + at : min(self._start + at + _BLOCK, self._end)]
-            == other._data[other._start + at : min(other._start + at + _BLOCK, other._end)]
-            for at in range(0, size, _BLOCK)
+            self._data[self._start + at : min(self._start + at + BLOCK, self._end)]
+            == other._data[other._start + at : min(other._start + at + BLOCK, other._end)]
+            for at in range(0, size, BLOCK)
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -4,10 +4,10 @@ import errno
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
-from signer.validation.pdf.values import Buffer
-
+Buffer: TypeAlias = bytes | mmap.mmap
+"""A document: its bytes, or its file mapped into memory. Slices are bytes; positions count from its start."""
 MAPPED_FROM = 8 << 20
 """Size in bytes from which a file is mapped; a smaller one is read whole, which is faster."""
 BLOCK = 1 << 20
