@@ -1,7 +1,6 @@
 """Every signature of a file is found once, wherever it hides, and says what is odd about it."""
 
 import re
-import zlib
 
 import pytest
 
@@ -11,6 +10,7 @@ from signer.validation.pdf import objects, sections
 from signer.validation.pdf.values import parse_value
 from signer.validation.pdf_facts import collect
 from signer.validation.raw_scan import object_start as raw_scan_start
+from tests.unit.packed_revisions import object_stream, packed_update
 from tests.unit.test_validation_changes import NEW_SIGNATURE, STAMP, base, second, update, with_entry
 
 OTHER = NEW_SIGNATURE
@@ -21,24 +21,6 @@ def only_new(data: bytes) -> SignatureFacts:
     found = [s for s in collect(data).signatures if s.field != "Sig1"]
     assert len(found) == 1
     return found[0]
-
-
-def object_stream(*objects: tuple[int, bytes], packed: bool = True) -> bytes:
-    """An object stream with these objects."""
-    index, body = b"", b""
-    for number, value in objects:
-        index += b"%d %d " % (number, len(body))
-        body += value + b" "
-    plain = index + body
-    filters = b"/Filter /FlateDecode " if packed else b""
-    stored = zlib.compress(plain) if packed else plain
-    return b"<< /Type /ObjStm /N %d /First %d %s/Length %d >>stream\n%s\nendstream" % (
-        len(objects),
-        len(index),
-        filters,
-        len(stored),
-        stored,
-    )
 
 
 def says(signature: SignatureFacts, words: str) -> bool:
@@ -105,7 +87,7 @@ def test_a_field_that_a_later_revision_took_away_is_judged_still() -> None:
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_signature_in_an_object_stream_that_nothing_names(*, packed: bool) -> None:
-    data = update(base(), {11: object_stream((20, b"(a)"), (21, OTHER), packed=packed)})
+    data = update(base(), {11: object_stream([(20, b"(a)"), (21, OTHER)], packed=packed)})
     found = only_new(data)
     assert says(found, "in an object stream")
     assert says(found, "byte range")
@@ -117,33 +99,8 @@ def test_a_field_whose_signature_is_in_an_object_stream() -> None:
     dictionary = re.search(rb"\n8 0 obj\n(<<.*?>>)\nendobj", data, re.DOTALL)
     assert dictionary is not None
     copied = dictionary[1].replace(b"/Type /Sig", b"/Type /Sig /Reason (another)")
-    start = len(data)
-    stream = object_stream((12, copied))
     plain = {11: b"<</FT/Sig/T(Sig2)/V 12 0 R>>", 2: b"<< /Fields [ 4 0 R 5 0 R 11 0 R ] /SigFlags 3 >>"}
-    body, rows = b"13 0 obj\n" + stream + b"\nendobj\n", [(12, 2, 13, 0), (13, 1, start, 0)]
-    for number, value in plain.items():
-        rows.append((number, 1, start + len(body), 0))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, value)
-    at = start + len(body)
-    rows.append((14, 1, at, 0))
-    index = b" ".join(b"%d 1" % row[0] for row in rows)
-    entries = b"".join(
-        bytes([kind]) + place.to_bytes(4, "big") + bytes([detail]) for _, kind, place, detail in rows
-    )
-    previous = int(re.findall(rb"startxref\s+(\d+)", data)[-1])
-    identifier = re.search(rb"/ID \[.*?\]", data)
-    assert identifier is not None
-    section = (
-        b"14 0 obj\n<</Type/XRef/Size 15/Root 1 0 R/W[1 4 1]/Prev %d/Index[%s]%s/Length %d>>stream\n%s\n"
-        % (
-            previous,
-            index,
-            identifier[0],
-            len(entries),
-            entries,
-        )
-    )
-    data += body + section + b"endstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at
+    data = packed_update(data, plain, {13: [(12, copied)]}, section=14)
     found = {signature.field: signature for signature in collect(data).signatures}
     assert found.keys() == {"Sig1", "Sig2"}
     assert says(found["Sig2"], "not the one that stands around the signed /Contents")
@@ -207,7 +164,7 @@ def test_a_document_time_stamp_that_no_field_holds_is_told_apart() -> None:
 
 def test_a_signature_is_never_counted_twice() -> None:
     """In a field, again as an object that no field holds, in an object stream, and before an old section."""
-    data = update(base(), {**second(OTHER), 13: OTHER, 14: object_stream((30, OTHER))})
+    data = update(base(), {**second(OTHER), 13: OTHER, 14: object_stream([(30, OTHER)])})
     data = update(data + b"88 0 obj\n" + OTHER + b"\nendobj\n", {})
     assert sorted(s.field for s in collect(data).signatures) == ["Sig1", "Sig2"]
 

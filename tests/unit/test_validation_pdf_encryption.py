@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import re
+from contextlib import nullcontext
 from functools import cache
 
 import pikepdf
@@ -148,6 +150,29 @@ def test_a_revision_without_the_encryption_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as refused:
         read_facts(head + b"/Encrypx " + tail)
     assert refused.value.reason == "DOCUMENT_DAMAGED"
+
+
+@pytest.mark.parametrize(("words", "refused"), [(b"", False), (b"/Other 1", True)])
+def test_an_encryption_that_a_later_revision_replaces_is_refused(words: bytes, *, refused: bool) -> None:
+    """Written once more with the same words it is the same."""
+    once = encrypted("RC4, 128 bits")
+    number = re.search(rb"/Encrypt (\d+) 0 R", once)
+    assert number is not None
+    written = re.search(rb"\n%s 0 obj\n(<<.*?>>)\nendobj" % number[1], once, re.DOTALL)
+    assert written is not None
+    body = b"%s 0 obj\n%s%s>>\nendobj\n" % (number[1], written[1][:-2], words)
+    previous = int(re.findall(rb"startxref\s+(\d+)", once)[-1])
+    trailer = re.search(rb"trailer (<<.*?)>>\nstartxref", once, re.DOTALL)
+    assert trailer is not None
+    table = b"xref\n%s 1\n%010d 00000 n \ntrailer %s/Prev %d>>\n" % (
+        number[1],
+        len(once),
+        trailer[1],
+        previous,
+    )
+    twice = once + body + table + b"startxref\n%d\n%%%%EOF\n" % (len(once) + len(body))
+    with pytest.raises(PdfSyntaxError, match="not encrypted alike") if refused else nullcontext():
+        collect(twice)
 
 
 def test_a_stream_may_be_left_open_by_its_own_crypt_filter() -> None:

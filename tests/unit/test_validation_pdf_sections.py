@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signer.validation.facts import SignatureFacts
+from signer.validation.pdf import revisions
 from signer.validation.pdf.aftermath import Aftermaths, ByteRange
 from signer.validation.pdf.changes import HYBRID, ChangeAnalysis
+from signer.validation.pdf.comparer import Level
 from signer.validation.pdf.layout import CONTRADICTORY
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.pdf_facts import collect
+from tests.unit.packed_revisions import packed_update
 from tests.unit.test_validation_changes import (
     ALLOWED,
     FORBIDDEN,
@@ -157,3 +160,38 @@ def test_only_the_typed_error_leaves_hostile_sections(kind: int, junk: bytes, da
         collect(bytes(document))
     except PdfSyntaxError:
         return
+
+
+# ---- object streams (ISO 32000-2 §7.5.7)
+
+
+def field_with(value: bytes) -> bytes:
+    return with_entry(4, b"/V (%s)" % value)
+
+
+def test_packed_revisions_are_compared_like_others() -> None:
+    filled = packed_update(base(), {}, {13: [(4, field_with(b"Ana"))]}, section=14)
+    assert signature(filled).modification == "allowed"
+    turned = packed_update(base(), {}, {13: [(6, with_entry(6, b"/Rotate 90"))]}, section=14)
+    assert signature(turned).modification == "forbidden"
+
+
+def test_objects_of_an_overwritten_object_stream_are_read_anew() -> None:
+    """Their entries stay, and yet they change: what came next is compared with what readers see."""
+    data = packed_update(base(), {}, {13: [(4, field_with(b"Ana"))]}, section=14)
+    swapped = {13: [(4, field_with(b"Eva"))]}
+    data = packed_update(data, {}, swapped, section=15, unlisted=frozenset({4}))
+    data = packed_update(data, {4: field_with(b"Ana")}, {}, section=16)
+    analysis = ChangeAnalysis(data)
+    assert "object stream 13 in use is overwritten" in analysis.document.revisions[2].oddities
+    assert "object 4 is in an older object stream" not in analysis.document.revisions[2].oddities
+    assert [log.level for log in analysis.logs[1:]] == [Level.FORM, Level.UNDEFINED, Level.FORM]
+    assert signature(data).modification == "forbidden"
+
+
+def test_many_objects_are_forgotten_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict does not depend on how much is remembered."""
+    documents = [update(base(), objects) for objects in (*ALLOWED.values(), *FORBIDDEN.values())]
+    before = [collect(document) for document in documents]
+    monkeypatch.setattr(revisions, "_MOST_VALUES", 2)
+    assert [collect(document) for document in documents] == before
