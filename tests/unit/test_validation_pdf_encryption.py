@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import NameObject, NumberObject, TextStringObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from pecete.errors import InvalidArgumentError
 from signer.validation import read_facts
@@ -35,6 +37,7 @@ SCHEMES: dict[str, dict[str, object]] = {
     "AES-256": {"R": 6, "aes": True, "metadata": True},
     "AES-256, metadata open": {"R": 6, "aes": True, "metadata": False},
 }
+OWNER = "what the owner alone knows"
 WRITTEN = [name for name in SCHEMES if name != "AES-256, revision 5"]
 """What pyHanko appends to; revision 5 was Adobe's own and is only read."""
 
@@ -58,7 +61,7 @@ def encrypted(scheme: str, *, user: str = "", packed: bool = False, described: b
         with pdf.open_metadata() as metadata:
             metadata["dc:title"] = "a title that is told"
     out = io.BytesIO()
-    how = pikepdf.Encryption(owner="owner", user=user, **SCHEMES[scheme])  # type: ignore[arg-type]
+    how = pikepdf.Encryption(owner=OWNER, user=user, **SCHEMES[scheme])  # type: ignore[arg-type]
     pdf.save(out, encryption=how, object_stream_mode=PACKED if packed else PLAIN, compress_streams=False)
     return out.getvalue()
 
@@ -104,6 +107,21 @@ def test_later_revisions_are_compared(scheme: str, *, packed: bool) -> None:
     assert first(read_facts(updated(once, "fill the field in"))) == "allowed"
     assert first(read_facts(updated(once, "turn the page"))) == "forbidden"
     assert first(read_facts(updated(once, "rename the field"))) == "forbidden"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(b"/AuthCode", "allowed"), (b"/AuthCodf", "forbidden")])
+def test_a_document_with_an_authentication_code_in_each_revision(code: bytes, expected: str) -> None:
+    """ISO/TS 32004, as pyHanko writes it; the trailer has it anew for each signature."""
+    writer = copy_into_new_writer(PdfFileReader(io.BytesIO(blank())))
+    writer.encrypt(OWNER, "")
+    out = io.BytesIO()
+    writer.write(out)
+    once = sign(out.getvalue(), encrypted=True)
+    twice = sign(once, field="Sig2", encrypted=True)
+    later = twice[len(once) :]
+    assert b"/AuthCode" in later
+    facts = collect(once + later.replace(b"/AuthCode", code))
+    assert str(facts.signatures[0].modification) == expected
 
 
 @pytest.mark.parametrize("scheme", WRITTEN)

@@ -133,6 +133,8 @@ class Comparer:
         if not isinstance(former, list) or not isinstance(present, list):
             self.log.forbid(f"{where}: not an array")
             return []
+        if present[: len(former)] == former:
+            return present[len(former) :]
         kept, extra = 0, []
         for item in present:
             if kept < len(former) and item == former[kept]:

@@ -22,6 +22,7 @@ _OF_THE_SECTION = frozenset(
         "/DocChecksum",
     }
 )
+_AUTHENTICATION_CODE = frozenset({"/MACLocation", "/SigObjRef", "/MAC", "/ByteRange"})
 _XMP_ROOTS = ("xmpmeta", "xapmeta", "RDF")
 _MAY_GO = frozenset({"/DSS", "/PieceInfo"})
 _MAY_COME = frozenset({"/Metadata", "/Extensions", "/MarkInfo"})
@@ -40,10 +41,21 @@ def trailer(c: Comparer, former: Value, present: Value, _number: int | None, whe
                 c.log.forbid("file identifier removed")
         elif key == "/AdditionalStreams" and not _holds_streams(c, old, new):
             continue
+        elif key == "/AuthCode" and _is_authentication_code(new):
+            c.log.note(Level.EXTENSION, "authentication code of the encrypted document renewed")
         elif key in ("/Root", "/Info"):
             c.compare(GRAMMAR["TRAILER"][key], old, new, None, "catalog" if key == "/Root" else "information")
         else:
             c.log.forbid(f"trailer {key} changed")
+
+
+def _is_authentication_code(value: Value) -> bool:
+    """Whether it is the trailer's code (ISO/TS 32004 §6), which each revision has anew; it is not checked."""
+    return (
+        isinstance(value, dict)
+        and value.keys() <= _AUTHENTICATION_CODE
+        and not any(isinstance(item, dict) for item in value.values())
+    )
 
 
 def _holds_streams(c: Comparer, former: Value, present: Value) -> bool:

@@ -18,7 +18,13 @@ _LINKS = dict.fromkeys(("/P", "/Pg", "/Parent", "/Dest", "/D", "/Obj", "/SE", "/
 
 GRAMMAR: Mapping[str, Mapping[str, str]] = {
     # role: {key: role of what stands there}; "*" is any other key, "[" is an item of an array
-    "TRAILER": {"/Root": "CATALOG", "/Info": "INFORMATION", "/AdditionalStreams": "ADDITIONAL", "*": "OTHER"},
+    "TRAILER": {
+        "/Root": "CATALOG",
+        "/Info": "INFORMATION",
+        "/AdditionalStreams": "ADDITIONAL",
+        "/AuthCode": _STOP,
+        "*": "OTHER",
+    },
     "CATALOG": {
         "/AcroForm": "FORM",
         "/Pages": "PAGE",
