@@ -130,7 +130,8 @@ def test_what_is_encrypted_anew_is_not_changed(scheme: str) -> None:
     once = sign(encrypted(scheme), encrypted=True)
     facts = read_facts(updated(once, "nothing"))
     assert first(facts) == "allowed"
-    assert facts.signatures[0].changes == ()
+    dated = {"document information changed", "metadata changed"}  # pyHanko may note the time of its change
+    assert set(facts.signatures[0].changes) <= dated
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
