@@ -11,18 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-import pikepdf
-
 from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, PeceteError
 from signer.validation import asic_facts, cades_facts, pdf_facts, proof_facts, xades_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.integrity import ContentDigest
 from signer.validation.judgement import judge
+from signer.validation.pdf.encryption import PasswordRequiredError
+from signer.validation.pdf.mapped import Buffer, blocks, contents_of
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
 
 _ZIP = b"PK\x03\x04"
+_SPACE = b"\0\t\n\f\r "
+_LEADING = 4096
+"""Bytes within which a document shows what it is."""
 _MALFORMED = {
     Malformed.UNDECODABLE: "The signature in the document cannot be decoded.",
     Malformed.CONTENT_ENCAPSULATED: "A detached signature in the document has content of its own.",
@@ -66,42 +69,52 @@ def fenced() -> Iterator[None]:
 def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
     """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
     beside = [read_document(path) for path in detached]
-    if isinstance(document, Path):
-        with _reading(document), document.open("rb") as file:
-            if file.read(4) == _ZIP:
-                with _quiet():
-                    return _with_evidence(asic_facts.collect(file), _digest_of_file(file), beside)
-    return read_facts(read_document(document), beside)
+    if isinstance(document, bytes):
+        return read_facts(document, beside)
+    with _reading(document), document.open("rb") as file:
+        if file.read(4) == _ZIP:
+            with _quiet():
+                return _with_evidence(asic_facts.collect(file), _digest_of_file(file), beside)
+        with contents_of(file) as data:
+            return read_facts(data, beside)
 
 
-def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
+def read_facts(data: Buffer, detached: Sequence[bytes] = ()) -> DocumentFacts:
     """Collect the facts of a document; raises as `validate` does."""
-    if not data:
+    if not len(data):
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
     with _quiet():
-        proof = proof_facts.collect_proof(data, detached)
+        if _is_pdf(data):
+            return _with_evidence(_pdf_facts(data), _digest_of(data), detached)
+        octets = data[:]
+        proof = proof_facts.collect_proof(octets, detached)
         if proof is not None:
             return proof
         content = [each for each in detached if not proof_facts.is_evidence_record(each)]
-        return _with_evidence(_facts(data, content), cades_facts.digest_of(data), detached)
+        return _with_evidence(_facts(octets, content), _digest_of(octets), detached)
+
+
+def _is_pdf(data: Buffer) -> bool:
+    """Whether it is a PDF, and not a signature or a container that has one in it."""
+    start = data[:_LEADING]
+    if start.lstrip(_SPACE)[:1] == b"\x30" or start.startswith(_ZIP):
+        return False
+    return b"%PDF-" in start[:1024] or b"%%EOF" in data[-2048:]
 
 
 def _facts(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
-    """The facts of a document by its kind."""
-    if data.lstrip(b"\0\t\n\f\r ")[:1] == b"\x30":
+    """The facts of what is no PDF, by its kind."""
+    if data[:_LEADING].lstrip(_SPACE)[:1] == b"\x30":
         return cades_facts.collect(data, detached)
     if data.startswith(_ZIP):
         return asic_facts.collect(io.BytesIO(data))
-    is_pdf = b"%PDF-" in data[:1024] or b"%%EOF" in data[-2048:]
-    if not is_pdf and _looks_like_xml(data):
+    if _looks_like_xml(data):
         return xades_facts.collect(data, detached)
-    if not is_pdf:
-        raise InvalidArgumentError(
-            "UNSUPPORTED_FORMAT",
-            "This is neither a PDF nor a CMS signature nor an ASiC nor XML.",
-            field="document",
-        )
-    return _pdf_facts(data)
+    raise InvalidArgumentError(
+        "UNSUPPORTED_FORMAT",
+        "This is neither a PDF nor a CMS signature nor an ASiC nor XML.",
+        field="document",
+    )
 
 
 def _with_evidence(facts: DocumentFacts, document: ContentDigest, detached: Sequence[bytes]) -> DocumentFacts:
@@ -109,6 +122,16 @@ def _with_evidence(facts: DocumentFacts, document: ContentDigest, detached: Sequ
     records = [each for each in detached if proof_facts.is_evidence_record(each)]
     content = [each for each in detached if each not in records]
     return proof_facts.with_evidence_beside(facts, document, records, content)
+
+
+def _digest_of(data: Buffer) -> ContentDigest:
+    def digest(name: str) -> bytes:
+        state = hashlib.new(name)
+        for block in blocks(data, 0, len(data)):
+            state.update(block)
+        return state.digest()
+
+    return digest
 
 
 def _digest_of_file(file: IO[bytes]) -> ContentDigest:
@@ -135,27 +158,17 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _pdf_facts(data: bytes) -> DocumentFacts:
-    if b"/Encrypt" in data:
-        _require_readable(data)
+def _pdf_facts(data: Buffer) -> DocumentFacts:
     try:
         return pdf_facts.collect(data)
+    except PasswordRequiredError as error:
+        raise InvalidArgumentError(
+            "DOCUMENT_ENCRYPTED", f"The document cannot be read: {error}.", field="document"
+        ) from error
     except PdfSyntaxError as error:
         raise InvalidArgumentError(
             "DOCUMENT_DAMAGED", f"The PDF is damaged beyond reading: {error}.", field="document"
         ) from error
-
-
-def _require_readable(data: bytes) -> None:
-    """Refuse a PDF that asks for a password; an empty user password asks nobody."""
-    try:
-        pikepdf.open(io.BytesIO(data)).close()
-    except pikepdf.PasswordError as error:
-        raise InvalidArgumentError(
-            "DOCUMENT_ENCRYPTED", "The document is encrypted and asks for a password.", field="document"
-        ) from error
-    except (pikepdf.PdfError, ValueError):
-        return  # damage has its own judge
 
 
 def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationReport:

@@ -1,27 +1,20 @@
-"""Every signature of a PDF, found twice: through the form, and by looking for /ByteRange in the bytes.
+"""Every signature of a PDF, found twice: through the form, and by the bytes (`raw_scan`).
 
 A reader lists what its form names. A signature that a later revision unhooked, that no field ever named, or
-that stands in a hidden corner is still a signature of the file, and is judged like any other.
+that stands in a hidden corner is still a signature of the file, and is judged like any other; what is odd
+about it is said.
 """
 
-import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from signer.validation.byte_ranges import Coverage, read_coverage
 from signer.validation.pdf.changes import ChangeAnalysis
-from signer.validation.pdf.fields import full_name
-from signer.validation.pdf.objects import read_object
+from signer.validation.pdf.fields import full_name, is_hidden
 from signer.validation.pdf.roles import BITS
-from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Stream, Value
-
-_BYTE_RANGE = re.compile(rb"/ByteRange[\0\t\n\f\r ]*\[")
-_OBJECT_HEAD = re.compile(rb"\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+obj(?![A-Za-z0-9])")
-_MAX_OBJECT_HEAD = 24
-_MAX_LOOK_BACK = 1 << 20
-MAX_SIGNATURES = 2_000
-"""Most signatures that are looked for in one file."""
+from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Value
+from signer.validation.raw_scan import RawScan, ScannedSignature, object_start, signature_dictionaries
 
 
 class Kind(StrEnum):
@@ -31,145 +24,163 @@ class Kind(StrEnum):
     DOCUMENT_TIMESTAMP = "document_timestamp"
 
 
-@dataclass(frozen=True)
+@dataclass
 class FoundSignature:
     """A signature dictionary of the file.
 
-    field: fully qualified name; "" where no field of the final document holds it.
-    dictionary: the entries, with references resolved one step. contents: /Contents with its padding.
+    field: fully qualified name; "" where no field of the document holds it. dictionary: the entries, with
+    references resolved one step. contents: /Contents with its padding. place: where the object that holds it
+    stands, None where that is packed. faults: sentences on what makes it no
+    proper signature of the document. findings: sentences on what is odd and not forbidden.
     """
 
     field: str
     kind: Kind
     dictionary: Dictionary
     contents: bytes
+    coverage: Coverage
+    place: int | None
+    faults: list[str]
+    findings: list[str]
 
 
 def enumerate_signatures(analysis: ChangeAnalysis) -> list[FoundSignature]:
-    """All signatures, those of fields first; a signature that two fields hold is listed once.
+    """All signatures, those of fields first; one that is there twice is listed once.
 
     Raises PdfSyntaxError where one is to be seen but cannot be read.
     """
-    found: list[FoundSignature] = []
-    seen: set[int] = set()
-    contents: set[bytes] = set()
-    for name, value, identity in _field_values(analysis):
-        if identity in seen:
-            continue
-        seen.add(identity)
-        signature = _signature(name, value, analysis)
-        found.append(signature)
-        contents.add(signature.contents.rstrip(b"\0"))
-    for value in _scanned(analysis):
-        if _is_usage_right(value, analysis):
-            continue
-        signature = _signature("", value, analysis)
-        bare = signature.contents.rstrip(b"\0")
-        if bare and bare not in contents:
-            contents.add(bare)
+    return _Enumeration(analysis).run()
+
+
+@dataclass(frozen=True)
+class _FieldValue:
+    """A signed field: its name, what signs it, where the object that holds that stands, and its own looks."""
+
+    name: str
+    value: Dictionary
+    place: int | None
+    hidden: bool
+
+
+class _Enumeration:
+    def __init__(self, analysis: ChangeAnalysis) -> None:
+        self._document = analysis.document
+        self._roles = analysis.roles
+        self._scan = RawScan(analysis.document)
+        self._by_contents: dict[bytes, list[FoundSignature]] = {}
+
+    def run(self) -> list[FoundSignature]:
+        for item in self._field_values():
+            self._take(item)
+        known = set(self._by_contents)
+        found = [signature for alike in self._by_contents.values() for signature in alike]
+        for scanned in self._scan.signatures():
+            contents = self._document.now(scanned.dictionary.get("/Contents"))
+            bare = contents.rstrip(b"\0") if isinstance(contents, bytes) else b""
+            if not bare or bare in known or self._is_usage_right(scanned.dictionary):
+                continue
+            known.add(bare)
+            signature = self._signature("", scanned.dictionary, scanned.place)
+            signature.faults.append(self._why_no_field_holds(scanned))
             found.append(signature)
-    return found
+        return found
 
+    def _take(self, item: _FieldValue) -> None:
+        signature = self._known_or_new(self._signature(item.name, item.value, item.place))
+        if signature.field != item.name:
+            signature.findings.append(f"the field {item.name!r} holds the same signature")
+        if item.hidden:
+            signature.findings.append(f"the field {item.name!r} is hidden")
 
-def _field_values(analysis: ChangeAnalysis) -> Iterator[tuple[str, Dictionary, int]]:
-    """(name, signature dictionary, identity) of each signed field, in the order of their object numbers."""
-    document, roles = analysis.document, analysis.roles
-    for number in sorted(roles.bits):
-        if not roles.of(number) & BITS["SIGNATURE_FIELD"]:
-            continue
-        entry = document.entries.get(number)
-        field = document.get(Reference(number, entry.generation)) if entry else None
-        if not isinstance(field, dict) or ("/T" not in field and "/Kids" in field):
-            continue
-        value = document.now(field.get("/V"))
-        if value is None and _is_unreadable(field.get("/V"), analysis):
-            raise PdfSyntaxError("a signature cannot be read")
-        if isinstance(value, dict):
-            yield full_name(field, document.now), value, id(value)
+    def _known_or_new(self, signature: FoundSignature) -> FoundSignature:
+        """A true copy is the same signature; a copy that says something else is one more, which fails."""
+        alike = self._by_contents.setdefault(signature.contents.rstrip(b"\0"), [])
+        for other in alike:
+            is_signed = bool(signature.contents) or other.place == signature.place
+            if is_signed and other.dictionary == signature.dictionary:
+                return other
+        alike.append(signature)
+        return signature
 
+    def _field_values(self) -> Iterator[_FieldValue]:
+        """Each signed field, in the order of their object numbers."""
+        document = self._document
+        for number in sorted(self._roles.bits):
+            if not self._roles.of(number) & BITS["SIGNATURE_FIELD"]:
+                continue
+            entry = document.entries.get(number)
+            held = document.get(Reference(number, entry.generation)) if entry else None
+            if not isinstance(held, dict) or ("/T" not in held and "/Kids" in held):
+                continue
+            slot = held.get("/V")
+            value = document.now(slot)
+            if isinstance(slot, Reference):
+                number = slot.number
+                if value is None and number in document.unreadable:
+                    raise PdfSyntaxError("a signature cannot be read")
+            if isinstance(value, dict):
+                name, hidden = full_name(held, document.now), is_hidden(held, document.now)
+                yield _FieldValue(name, value, self._place(number), hidden)
 
-def _is_unreadable(value: Value, analysis: ChangeAnalysis) -> bool:
-    return isinstance(value, Reference) and value.number in analysis.document.unreadable
+    def _place(self, number: int) -> int | None:
+        entry = self._document.entries.get(number)
+        return entry.place if entry is not None and entry.kind == "used" else None
 
+    def _signature(self, name: str, value: Dictionary, place: int | None) -> FoundSignature:
+        resolved = {key: self._document.now(item) for key, item in value.items()}
+        contents = resolved.get("/Contents")
+        contents = contents if isinstance(contents, bytes) else b""
+        coverage = read_coverage(self._document.data, resolved.get("/ByteRange"), contents)
+        stamp = resolved.get("/SubFilter") == "/ETSI.RFC3161"
+        kind = Kind.DOCUMENT_TIMESTAMP if stamp else Kind.SIGNATURE
+        return FoundSignature(
+            name, kind, resolved, contents, coverage, place, self._faults(value, place, coverage), []
+        )
 
-def _signature(name: str, value: Dictionary, analysis: ChangeAnalysis) -> FoundSignature:
-    resolved = {key: analysis.document.now(item) for key, item in value.items()}
-    if analysis.document.encrypted:
-        name = ""  # strings of an encrypted document are not read
-    contents = resolved.get("/Contents")
-    stamp = resolved.get("/SubFilter") == "/ETSI.RFC3161"
-    return FoundSignature(
-        name,
-        Kind.DOCUMENT_TIMESTAMP if stamp else Kind.SIGNATURE,
-        resolved,
-        contents if isinstance(contents, bytes) else b"",
-    )
+    def _faults(self, value: Dictionary, place: int | None, coverage: Coverage) -> list[str]:
+        if coverage.strict is None:
+            overlap = ["the ranges of the byte range overlap"] if coverage.overlaps else []
+            return ["the byte range is not the whole file around the signature's /Contents", *overlap]
+        if self._is_signed_itself(value, place, coverage.strict.gap_start):
+            return []
+        return ["the signature dictionary is not the one that stands around the signed /Contents"]
 
+    def _is_signed_itself(self, value: Dictionary, place: int | None, gap: int) -> bool:
+        """Whether the dictionary is that around the gap, or a later revision's true copy of it."""
+        try:
+            if place is not None and place <= gap < self._document.read(place).end:
+                return True
+            start = object_start(self._document.data, gap)
+            around = self._document.read(start).value if start is not None else None
+        except PdfSyntaxError:
+            return False
+        return any(dictionary == value for dictionary in signature_dictionaries(around))
 
-def _is_usage_right(value: Dictionary, analysis: ChangeAnalysis) -> bool:
-    """Whether a dictionary grants usage rights to a reader (ISO 32000-1 §12.8.2.3) and signs no document."""
-    references = analysis.document.now(value.get("/Reference"))
-    items = references if isinstance(references, list) else []
-    found = [analysis.document.now(item) for item in items]
-    methods = {item.get("/TransformMethod") for item in found if isinstance(item, dict)}
-    return bool(methods) and methods <= {"/UR", "/UR3"}
+    def _is_usage_right(self, value: Dictionary) -> bool:
+        """Whether a dictionary grants usage rights to a reader (ISO 32000-1 §12.8.2.3), and signs nothing."""
+        references = self._document.now(value.get("/Reference"))
+        items = references if isinstance(references, list) else []
+        found = [self._document.now(item) for item in items]
+        methods = {item.get("/TransformMethod") for item in found if isinstance(item, dict)}
+        return bool(methods) and methods <= {"/UR", "/UR3"}
 
+    def _why_no_field_holds(self, scanned: ScannedSignature) -> str:
+        if scanned.in_object_stream:
+            return "the signature stands in an object stream, and no field of the form holds it"
+        if not self._scan.is_listed(scanned.place):
+            return "no cross-reference section knows the signature"
+        entry = self._document.entries.get(scanned.number)
+        if entry is None or not self._scan.is_at(entry, scanned.place):
+            return "the signature is of an earlier revision, and a later one replaced or freed it"
+        owners = [number for number in self._roles.owners.get(scanned.number, ()) if number is not None]
+        if owners:
+            name = min(self._name(number) for number in owners)
+            return f"a later revision took the signature out of its field {name!r}"
+        if self._roles.of(scanned.number):
+            return "the signature stands outside the form"
+        return "nothing in the document refers to the signature"
 
-def _scanned(analysis: ChangeAnalysis) -> Iterator[Dictionary]:
-    """Signature dictionaries by the raw bytes, whatever the cross-reference sections say."""
-    document = analysis.document
-    seen: set[int] = set()
-    offsets = _offsets(analysis)
-    for match in _BYTE_RANGE.finditer(document.data):
-        start = _object_start(document.data, match.start())
-        if start is None or start in seen or _is_in_stream(match.start(), offsets, analysis):
-            continue
-        seen.add(start)
-        if len(seen) > MAX_SIGNATURES:
-            raise PdfSyntaxError("more signatures than are judged in one file")
-        value = read_object(document.data, start, document.get, []).value  # not to be passed over in silence
-        yield from _dictionaries_with_contents(value)
-
-
-def _offsets(analysis: ChangeAnalysis) -> list[int]:
-    """Where the objects of all revisions stand, ascending."""
-    sections = (section for revision in analysis.document.revisions for section in revision.sections)
-    return sorted({e.place for s in sections for e in s.entries.values() if e.kind == "used"})
-
-
-def _is_in_stream(position: int, offsets: list[int], analysis: ChangeAnalysis) -> bool:
-    """Whether a position is within a stream, such as an attached document with signatures of its own."""
-    index = bisect_right(offsets, position) - 1
-    if index < 0:
-        return False
-    document = analysis.document
-    try:
-        found = read_object(document.data, offsets[index], document.get, [])
-    except PdfSyntaxError:
-        return False
-    return isinstance(found.value, Stream) and found.end > position
-
-
-def _object_start(data: bytes, position: int) -> int | None:
-    """Where the object that holds `position` begins."""
-    floor = max(0, position - _MAX_LOOK_BACK)
-    keyword = data.rfind(b"obj", floor, position)
-    while keyword >= 0:
-        heads = list(_OBJECT_HEAD.finditer(data, max(0, keyword - _MAX_OBJECT_HEAD), keyword + 4))
-        if heads and heads[-1].end() == keyword + 3:
-            return heads[-1].start()
-        keyword = data.rfind(b"obj", floor, keyword)
-    return None
-
-
-def _dictionaries_with_contents(value: Value) -> Iterator[Dictionary]:
-    """Signature dictionaries within an object: itself, or the direct value of a field."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if "/ByteRange" in item and isinstance(item.get("/Contents"), bytes):
-                yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+    def _name(self, number: int) -> str:
+        entry = self._document.entries.get(number)
+        held: Value = self._document.get(Reference(number, entry.generation)) if entry else None
+        return full_name(held, self._document.now)

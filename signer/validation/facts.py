@@ -88,6 +88,7 @@ class TimestampFacts:
     has its signature's field; its positions are places in the order of `archive_timestamps`.
     protected: SHA-256 of each certificate, CRL and OCSP response that an archive time-stamp's index lists.
     countersignatures: fields of the counter-signatures that an archive time-stamp is over as well.
+    findings: as of a signature.
     """
 
     kind: TimestampKind
@@ -104,6 +105,7 @@ class TimestampFacts:
     faults: tuple[str, ...] = ()
     protected: tuple[bytes, ...] = ()
     countersignatures: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def covers(self, end: int, field: str) -> bool:
         """Whether it is over all of what ends there; `field` is the signature's that is meant."""

@@ -1,11 +1,14 @@
 """What happened to a document after one of its signatures, held against what the signature permits."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 
-from signer.validation.pdf.changes import ChangeAnalysis
+from signer.validation.pdf.changes import HYBRID, ChangeAnalysis
 from signer.validation.pdf.comparer import Level
+from signer.validation.pdf.layout import CONTRADICTORY
 from signer.validation.pdf.permissions import permissions
 from signer.validation.pdf.values import Dictionary
 
@@ -36,10 +39,14 @@ class ByteRange:
 
 @dataclass(frozen=True)
 class Aftermath:
-    """The verdict on what came after a signature; `changes` are sentences, the farthest changes first."""
+    """The verdict on what came after a signature.
+
+    changes: sentences, the farthest changes first. findings: those that should be known though permitted.
+    """
 
     modification: Modification
     changes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class _Later:
     places_field: bool = False
     fields: frozenset[str] = frozenset()
     reasons: tuple[tuple[Level, str], ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 class Aftermaths:
@@ -57,7 +65,10 @@ class Aftermaths:
 
     def __init__(self, analysis: ChangeAnalysis) -> None:
         self._document = analysis.document
-        self._ends = [revision.end for revision in analysis.document.revisions]
+        revisions = analysis.document.revisions
+        self._ends = [revision.end for revision in revisions]
+        self._hybrid = _first(revision.hybrid for revision in revisions)
+        self._contradictory = _first(revision.contradictory for revision in revisions)
         self._later = _accumulate(analysis)
 
     def of(self, signature: Dictionary, byte_range: ByteRange | None) -> Aftermath:
@@ -71,14 +82,20 @@ class Aftermaths:
             revision.end <= byte_range.end <= revision.padded_end and revision.start <= byte_range.gap_start
         ):
             return _forbidden("the signature does not cover one whole revision of the document")
-        is_last = index + 1 == len(revisions)
-        if is_last:
-            return self._after_the_last(byte_range, revision.end)
-        if self._document.encrypted:
-            return Aftermath(
-                Modification.UNKNOWN, ("the document is encrypted: later revisions are not compared",)
-            )
-        return self._judge(signature, self._later[index])
+        if index + 1 == len(revisions):
+            verdict = self._after_the_last(byte_range, revision.end)
+        else:
+            verdict = self._judge(signature, self._later[index])
+        return replace(verdict, findings=self._findings(index))
+
+    def _findings(self, index: int) -> tuple[str, ...]:
+        """What should be known of the signed revision itself, and of those after it."""
+        findings = ["bytes stand before the header of the document"] if self._document.header else []
+        if index >= self._hybrid:
+            findings.append(HYBRID)
+        if index >= self._contradictory:
+            findings.append(CONTRADICTORY)
+        return tuple(dict.fromkeys((*findings, *self._later[index].findings)))
 
     def _after_the_last(self, byte_range: ByteRange, revision_end: int) -> Aftermath:
         oddities = self._document.revisions[-1].oddities
@@ -101,6 +118,11 @@ class Aftermaths:
         )
 
 
+def _first(marks: Iterable[bool]) -> float:
+    """Index of the first that is so, beyond all where none is."""
+    return next((index for index, mark in enumerate(marks) if mark), inf)
+
+
 def _forbidden(reason: str) -> Aftermath:
     return Aftermath(Modification.FORBIDDEN, (reason,))
 
@@ -120,6 +142,7 @@ def _accumulate(analysis: ChangeAnalysis) -> list[_Later]:
                 after.places_field or log.places_field,
                 after.fields | log.fields if log.fields else after.fields,
                 reasons,
+                tuple(dict.fromkeys((*log.findings, *after.findings))),
             )
         )
     later.reverse()

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from signer.validation.pdf import document_rules, form_rules, store_rules
 from signer.validation.pdf.comparer import ChangeLog, Comparer, Level
-from signer.validation.pdf.revisions import Document, Revision
+from signer.validation.pdf.layout import Revision
+from signer.validation.pdf.mapped import Buffer
+from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.roles import BITS, RoleMap
 from signer.validation.pdf.values import Dictionary, Reference, Value, same
 
 _RULES = {**document_rules.RULES, **form_rules.RULES, **store_rules.RULES}
+HYBRID = "hybrid cross-reference: older readers see another document"
 _WORDS = {
     "CATALOG": "catalog",
     "PAGE": "page",
@@ -43,7 +46,7 @@ class ChangeAnalysis:
     logs: one for each revision; the first, of the base, stays empty. Raises PdfSyntaxError.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Buffer) -> None:
         self.document = Document(data)
         self.roles = RoleMap(self.document)
         self.logs: list[ChangeLog] = []
@@ -96,7 +99,7 @@ class ChangeAnalysis:
         for oddity in revision.oddities:
             log.forbid(oddity)
         if revision.hybrid:
-            log.note(Level.EXTENSION, "hybrid cross-reference: older readers see another document")
+            log.find(Level.EXTENSION, HYBRID)
         if self.document.unreadable and wrote:
             log.forbid("objects that cannot be read: " + _some(sorted(self.document.unreadable)))
         for number in freed:

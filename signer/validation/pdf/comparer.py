@@ -29,6 +29,7 @@ class ChangeLog:
     level: the farthest change. reasons: (level, sentence) in the order found.
     fields: names of the fields filled or signed; "*" is a field that could not be named.
     places_field: whether a visible signature field was added.
+    findings: sentences on what is permitted, but should be known.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class ChangeLog:
         self.reasons: list[tuple[Level, str]] = []
         self.fields: set[str] = set()
         self.places_field = False
+        self.findings: list[str] = []
 
     def note(self, level: Level, reason: str, field: str | None = None) -> None:
         """Record a change, and the field that it fills if it fills one."""
@@ -43,6 +45,11 @@ class ChangeLog:
         self.level = max(self.level, level)
         if field is not None:
             self.fields.add(field)
+
+    def find(self, level: Level, sentence: str) -> None:
+        """Record a change that should be known also where it is permitted."""
+        self.note(level, sentence)
+        self.findings.append(sentence)
 
     def forbid(self, reason: str) -> None:
         """Record a change that nothing permits."""
@@ -126,6 +133,8 @@ class Comparer:
         if not isinstance(former, list) or not isinstance(present, list):
             self.log.forbid(f"{where}: not an array")
             return []
+        if present[: len(former)] == former:
+            return present[len(former) :]
         kept, extra = 0, []
         for item in present:
             if kept < len(former) and item == former[kept]:

@@ -5,6 +5,7 @@ from xml.parsers import expat
 from signer.validation.pdf.comparer import Comparer, Level, Rule
 from signer.validation.pdf.objects import decoded
 from signer.validation.pdf.roles import GRAMMAR
+from signer.validation.pdf.store_rules import REMOVED
 from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Stream, Value
 
 _OF_THE_SECTION = frozenset(
@@ -21,6 +22,7 @@ _OF_THE_SECTION = frozenset(
         "/DocChecksum",
     }
 )
+_AUTHENTICATION_CODE = frozenset({"/MACLocation", "/SigObjRef", "/MAC", "/ByteRange"})
 _XMP_ROOTS = ("xmpmeta", "xapmeta", "RDF")
 _MAY_GO = frozenset({"/DSS", "/PieceInfo"})
 _MAY_COME = frozenset({"/Metadata", "/Extensions", "/MarkInfo"})
@@ -39,10 +41,21 @@ def trailer(c: Comparer, former: Value, present: Value, _number: int | None, whe
                 c.log.forbid("file identifier removed")
         elif key == "/AdditionalStreams" and not _holds_streams(c, old, new):
             continue
+        elif key == "/AuthCode" and _is_authentication_code(new):
+            c.log.note(Level.EXTENSION, "authentication code of the encrypted document renewed")
         elif key in ("/Root", "/Info"):
             c.compare(GRAMMAR["TRAILER"][key], old, new, None, "catalog" if key == "/Root" else "information")
         else:
             c.log.forbid(f"trailer {key} changed")
+
+
+def _is_authentication_code(value: Value) -> bool:
+    """Whether it is the trailer's code (ISO/TS 32004 §6), which each revision has anew; it is not checked."""
+    return (
+        isinstance(value, dict)
+        and value.keys() <= _AUTHENTICATION_CODE
+        and not any(isinstance(item, dict) for item in value.values())
+    )
 
 
 def _holds_streams(c: Comparer, former: Value, present: Value) -> bool:
@@ -73,8 +86,10 @@ def _form(c: Comparer, old: Value, new: Value, number: int | None, where: str) -
 
 
 def _store(c: Comparer, old: Value, new: Value, number: int | None, where: str) -> None:
-    c.log.note(Level.EXTENSION, "validation data changed" if new is not None else "validation data removed")
-    if new is not None:
+    if new is None:
+        c.log.find(Level.EXTENSION, REMOVED)
+    else:
+        c.log.note(Level.EXTENSION, "validation data changed")
         c.rules["STORE"](c, c.before(old) or {}, c.now(new), number, where)
 
 

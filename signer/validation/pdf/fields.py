@@ -3,6 +3,7 @@
 from signer.validation.pdf.values import Dictionary, Look, Value, text
 
 _MAX_ANCESTORS = 30
+_NOT_ON_SCREEN = 2 | 32
 
 
 def inherited(field: Value, key: str, look: Look) -> Value:
@@ -35,6 +36,14 @@ def is_visible(widget: Dictionary, look: Look) -> bool:
     sides = [look(side) for side in rectangle] if isinstance(rectangle, list) else []
     numbers = [side for side in sides if isinstance(side, (int, float))]
     return len(numbers) == len(sides) == 4 and numbers[0] != numbers[2] and numbers[1] != numbers[3]
+
+
+def is_hidden(field: Dictionary, look: Look) -> bool:
+    """Whether a flag of one of the field's widgets keeps it from the screen (§12.5.3)."""
+    kids = look(field.get("/Kids"))
+    widgets = [field, *map(look, kids)] if isinstance(kids, list) else [field]
+    flags = [look(widget.get("/F")) for widget in widgets if isinstance(widget, dict)]
+    return any(isinstance(flag, int) and flag & _NOT_ON_SCREEN for flag in flags)
 
 
 def is_document_timestamp(signature: Value) -> bool:

@@ -247,6 +247,14 @@ def annotation_list(c: Comparer, former: Value, present: Value, _number: int | N
     if not isinstance(former, list) or not isinstance(present, list):
         c.log.forbid(f"{where}: not an array")
         return
+    for item in c.added_items(_kept(c, former, present, where), present, where):
+        _new_annotation(c, item, where)
+
+
+def _kept(c: Comparer, former: list[Value], present: list[Value], where: str) -> list[Value]:
+    """The former annotations without those that may go and went."""
+    if present[: len(former)] == former:
+        return former
     still_there = {item for item in present if isinstance(item, Reference)}
     kept = []
     for item in former:
@@ -254,8 +262,7 @@ def annotation_list(c: Comparer, former: Value, present: Value, _number: int | N
             c.log.note(Level.ANNOTATION, f"{where}: an annotation was removed")
         else:
             kept.append(item)
-    for item in c.added_items(kept, present, where):
-        _new_annotation(c, item, where)
+    return kept
 
 
 def _is_markup(c: Comparer, item: Reference) -> bool:

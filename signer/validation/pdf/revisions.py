@@ -1,60 +1,26 @@
-"""The revisions of a PDF: what each incremental update writes (ISO 32000-2 §7.5.6), read forward once.
+"""The states of a PDF, read forward: what each incremental update writes (ISO 32000-2 §7.5.6).
 
-A revision is one cross-reference section (two in a linearized base) with the objects before it, its own
-`startxref` and `%%EOF`. Every byte of an update must belong to an object that its section lists, to the
-section itself, or to a comment; whatever else is found stands in `Revision.oddities`.
+Every byte of an update must belong to an object that its section lists, to the section itself, or to a
+comment; whatever else is found stands in `Revision.oddities`.
 """
 
-import re
-from dataclasses import dataclass, field
+from collections import OrderedDict
 
-from signer.validation.pdf.objects import END_OBJECT, decoded, read_object
-from signer.validation.pdf.sections import Entry, Section, section_chain
-from signer.validation.pdf.values import (
-    BLANKS,
-    SKIP_BLANKS,
-    Dictionary,
-    PdfSyntaxError,
-    Reference,
-    Stream,
-    Value,
-    parse_value,
-)
+from signer.validation.pdf.encryption import SecurityHandler, unlock
+from signer.validation.pdf.layout import Revision, split
+from signer.validation.pdf.mapped import Buffer, let_go
+from signer.validation.pdf.object_streams import ObjectStream, read_object_stream
+from signer.validation.pdf.objects import END_OBJECT, IndirectObject, read_object
+from signer.validation.pdf.sections import Entry, SectionReader
+from signer.validation.pdf.values import SKIP_BLANKS, Dictionary, PdfSyntaxError, Reference, Value
 
-_END_OF_FILE = re.compile(
-    BLANKS.replace(rb"%[^\r\n]*+", rb"%(?!%EOF)[^\r\n]*+")
-    + rb"startxref[\0\t\n\f\r ]+(\d{1,15})[\0\t\n\f\r ]+%%EOF"
-)
-_WHITE_SPACE = re.compile(rb"[\0\t\n\f\r ]*")
+_HEADER_WITHIN = 1024
 _MAX_HOPS = 20
-
-
-@dataclass
-class Revision:
-    """One state of the file.
-
-    start: first byte. end: after its `%%EOF`. padded_end: after the blanks that follow.
-    previous_end: `end` of the revision before. oddities: what no reader should have to guess about.
-    """
-
-    sections: list[Section]
-    previous_end: int
-    start: int
-    end: int = 0
-    padded_end: int = 0
-    oddities: list[str] = field(default_factory=list)
-
-    @property
-    def hybrid(self) -> bool:
-        """Whether older readers see another document (§7.5.8.4)."""
-        return any(section.hybrid for section in self.sections)
-
-
-@dataclass
-class _ObjectStream:
-    plain: bytes
-    first: int
-    index: list[tuple[int, int]]
+_MOST_VALUES = 2048
+"""Most values that are kept parsed; each may be some kilobytes."""
+_READS_UNTIL_LET_GO = 128
+"""Each read may bring 64 KiB of a mapped file into memory."""
+_IN_FILE = -1
 
 
 class Document:
@@ -63,34 +29,47 @@ class Document:
     revisions: all of them, oldest first. trailer: of the present revision. entries: where each object is now.
     replaced: for each object that the present revision writes or frees, its entry and value before.
     unreadable: numbers of objects that could not be read, so that what they refer to is not known.
-    Raises PdfSyntaxError where there is no document left to speak of.
+    header: where `%PDF-` stands. Raises PdfSyntaxError where there is no document left to speak of, and
+    PasswordRequiredError, also from the first `step`, where it is encrypted and asks for a password.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Buffer) -> None:
         self.data = data
         self.entries: dict[int, Entry] = {}
         self.replaced: dict[int, tuple[Entry | None, Value]] = {}
         self.trailer: Dictionary = {}
         self.unreadable: set[int] = set()
         self.position = -1
-        self._cache: dict[int, Value] = {}
-        self._object_streams: dict[int, _ObjectStream] = {}
+        self._recent: OrderedDict[int, Value] = OrderedDict()
+        self._read_in_this_revision: set[int] = set()
+        self._reads = 0
+        self._object_streams: dict[int, ObjectStream] = {}
         self._streams_in_use: set[int] = set()
-        self._duplicates: list[int] = []
-        if not data.startswith(b"%PDF-"):
+        self._with_key_twice: set[tuple[int, int]] = set()
+        self.header = data[:_HEADER_WITHIN].find(b"%PDF-")
+        if self.header < 0:
             raise PdfSyntaxError("no PDF header at the beginning")
-        self.revisions = _split(data, section_chain(data, self.get, self._duplicates))
-        self.encrypted = any("/Encrypt" in s.trailer for r in self.revisions for s in r.sections)
+        reader = SectionReader(data, self.header, self.get)
+        self.revisions = split(data, reader.chain(), reader.origin)
+        self._security: SecurityHandler | None = None
+        self._never_encrypted: int | None = None
+        self._encryption = self.revisions[0].trailer.get("/Encrypt")
+        if any(revision.trailer.get("/Encrypt") != self._encryption for revision in self.revisions):
+            raise PdfSyntaxError("the revisions of the document are not encrypted alike")
 
     def get(self, reference: Reference) -> Value:
         """The value that a reference has now; null if there is none."""
         entry = self.entries.get(reference.number)
         if entry is None or entry.kind == "free":
             return None
-        if reference.number not in self._cache:
-            self._cache[reference.number] = None  # a loop through /Length ends here
-            self._cache[reference.number] = self._load(reference.number, entry)
-        return self._cache[reference.number] if entry.generation == reference.generation else None
+        if reference.number in self._recent:
+            self._recent.move_to_end(reference.number)
+            value = self._recent[reference.number]
+        else:
+            self.keep(reference.number, None)  # a loop through /Length ends here
+            value = self._load(reference.number, entry)
+            self.keep(reference.number, value)
+        return value if entry.generation == reference.generation else None
 
     def now(self, value: Value) -> Value:
         """`value`, or what it refers to in the present revision."""
@@ -125,19 +104,21 @@ class Document:
         for section in revision.sections:
             written.update(section.entries)
         written.pop(0, None)
-        self.trailer = revision.sections[-1].trailer
+        self.trailer = revision.trailer
         if self.position == 0:
             self.entries = written
             self._streams_in_use = {e.place for e in written.values() if e.kind == "compressed"}
             self.replaced = {}
+            self._unlock()
             return revision
         self._replace(revision, written)
-        seen_duplicates = len(self._duplicates)
+        seen_with_key_twice = len(self._with_key_twice)
         _UpdateScan(self, revision).run()
         for number in self.replaced:
             self.get(Reference(number, 0))
-        if len(self._duplicates) != seen_duplicates:
+        if len(self._with_key_twice) != seen_with_key_twice:
             revision.oddities.append("a dictionary has a key twice")
+        self._keep_encryption()
         return revision
 
     def _replace(self, revision: Revision, written: dict[int, Entry]) -> None:
@@ -148,59 +129,91 @@ class Document:
                 continue
             if number in self._streams_in_use:
                 revision.oddities.append(f"object stream {number} in use is overwritten")
-            value = self.get(Reference(number, former.generation)) if former else None
-            self.replaced[number] = (former, value)
+                self._replace_packed(number)
+            self._remember_former(number)
         for number in self.replaced:
-            self._cache.pop(number, None)
-            self.entries[number] = written[number]
+            self._recent.pop(number, None)
+            self._object_streams.pop(number, None)
+            if number in written:
+                self.entries[number] = written[number]
+        self._read_in_this_revision.clear()
         self._streams_in_use.update(e.place for e in written.values() if e.kind == "compressed")
+
+    def _remember_former(self, number: int) -> None:
+        former = self.entries.get(number)
+        value = self.get(Reference(number, former.generation)) if former else None
+        self.replaced[number] = (former, value)
+
+    def _replace_packed(self, stream: int) -> None:
+        """All objects of an object stream change with it, though their entries stay."""
+        for number, entry in self.entries.items():
+            if entry.kind == "compressed" and entry.place == stream:
+                self._remember_former(number)
+
+    def read(self, position: int) -> IndirectObject:
+        """The object that stands at a position, decrypted. Raises PdfSyntaxError."""
+        self._reads += 1
+        if self._reads % _READS_UNTIL_LET_GO == 0:
+            let_go(self.data, 0, len(self.data))
+        duplicates: list[int] = []
+        found = read_object(self.data, position, self.get, duplicates)
+        if duplicates:
+            self._with_key_twice.add((_IN_FILE, position))
+        if self._security is None or found.number == self._never_encrypted:
+            return found
+        return found._replace(value=self._security.decrypt(found.value, found.number, found.generation))
+
+    def _unlock(self) -> None:
+        if self._encryption is None:
+            return
+        dictionary, identifiers = self.now(self._encryption), self.now(self.trailer.get("/ID"))
+        if not isinstance(dictionary, dict):
+            raise PdfSyntaxError("the encryption dictionary cannot be read")
+        first = identifiers[0] if isinstance(identifiers, list) and identifiers else b""
+        self._security = unlock(dictionary, first if isinstance(first, bytes) else b"", self.now)
+        self._recent.clear()  # what was read on the way was not decrypted
+        if isinstance(self._encryption, Reference):
+            self._never_encrypted = self._encryption.number
+
+    def _keep_encryption(self) -> None:
+        number = self._never_encrypted
+        if number is not None and number in self.replaced:
+            entry, former = self.replaced[number]
+            if entry is None or self.get(Reference(number, entry.generation)) != former:
+                raise PdfSyntaxError("the revisions of the document are not encrypted alike")
 
     def _load(self, number: int, entry: Entry) -> Value:
         try:
             if entry.kind == "used":
-                found = read_object(self.data, entry.place, self.get, self._duplicates)
+                found = self.read(entry.place)
                 if (found.number, found.generation) != (number, entry.detail):
                     raise PdfSyntaxError("another object")
                 return found.value
-            container = self._object_stream(entry.place)
-            if entry.detail >= len(container.index) or container.index[entry.detail][0] != number:
-                raise PdfSyntaxError("another object")
-            offset = container.first + container.index[entry.detail][1]
-            return parse_value(container.plain, offset, self._duplicates)[0]
+            duplicates: list[int] = []
+            value = self._object_stream(entry.place).read(entry.detail, number, duplicates)
+            if duplicates:
+                self._with_key_twice.add((entry.place, entry.detail))
+            return value
         except PdfSyntaxError:
             self.unreadable.add(number)
             return None
 
-    def _object_stream(self, number: int) -> _ObjectStream:
-        """Contents of an object stream (§7.5.7)."""
+    def _object_stream(self, number: int) -> ObjectStream:
         if number not in self._object_streams:
-            stream = self.get(Reference(number, 0))
-            if not isinstance(stream, Stream) or stream.dictionary.get("/Type") != "/ObjStm":
-                raise PdfSyntaxError("no object stream")
-            first, count = stream.dictionary.get("/First"), stream.dictionary.get("/N")
-            if not isinstance(first, int) or not isinstance(count, int) or first < 0 or count < 0:
-                raise PdfSyntaxError("bad object stream")
-            plain = decoded(stream)
-            head = plain[:first].split()[: 2 * count]
-            if len(head) != 2 * count or not all(item.isdigit() and len(item) < 12 for item in head):
-                raise PdfSyntaxError("bad index of an object stream")
-            numbers = list(map(int, head))
-            index = list(zip(numbers[::2], numbers[1::2], strict=True))
-            self._object_streams[number] = _ObjectStream(plain, first, index)
+            self._object_streams[number] = read_object_stream(self.get(Reference(number, 0)))
         return self._object_streams[number]
 
     def keep(self, number: int, value: Value) -> None:
-        """Remember a value that was read on the way."""
-        self._cache[number] = value
+        """Remember a value that was read; what was not asked for in a long time is forgotten."""
+        self._read_in_this_revision.add(number)
+        self._recent[number] = value
+        self._recent.move_to_end(number)
+        if len(self._recent) > _MOST_VALUES:
+            self._recent.popitem(last=False)
 
     def has(self, number: int) -> bool:
         """Whether the object was read in this revision."""
-        return number in self._cache
-
-    @property
-    def duplicates(self) -> list[int]:
-        """Ends of the dictionaries met so far that have a key twice."""
-        return self._duplicates
+        return number in self._read_in_this_revision
 
 
 class _UpdateScan:
@@ -231,7 +244,7 @@ class _UpdateScan:
         """Account for the object at `position`; give the position after it, or None at the end."""
         document, odd = self.document, self.revision.oddities
         try:
-            found = read_object(document.data, position, document.get, document.duplicates)
+            found = document.read(position)
             end = END_OBJECT.match(document.data, found.end)
             if end is None:
                 raise PdfSyntaxError("no endobj")
@@ -267,41 +280,6 @@ class _UpdateScan:
             odd.append(f"object {number} is not where the cross-reference section says")
 
 
-def _after_blanks(data: bytes, position: int) -> int:
+def _after_blanks(data: Buffer, position: int) -> int:
     match = SKIP_BLANKS.match(data, position)
     return match.end() if match else position
-
-
-def _split(data: bytes, sections: list[Section]) -> list[Revision]:
-    """Give each section its revision; in a linearized base two belong together (ISO 32000-2 Annex F)."""
-    linearized = len(sections) > 1 and sections[1].start < sections[0].start
-    groups = [sections[:2]] if linearized else []
-    groups += [[section] for section in sections[2 if linearized else 0 :]]
-    revisions: list[Revision] = []
-    for group in groups:
-        last = revisions[-1] if revisions else None
-        revision = Revision(group, last.end if last else 0, last.padded_end if last else 0)
-        _find_end(data, revision)
-        revisions.append(revision)
-    if revisions[-1].padded_end != len(data):
-        revisions[-1].oddities.append("bytes after the last revision")
-    return revisions
-
-
-def _find_end(data: bytes, revision: Revision) -> None:
-    last = max(revision.sections, key=lambda section: section.end)
-    if last.start < revision.start:
-        raise PdfSyntaxError("cross-reference sections out of order")
-    after_object = END_OBJECT.match(data, last.end) if last.reference else None
-    end = _END_OF_FILE.match(data, after_object.end() if after_object else last.end)
-    accepted = {last.offset}
-    if len(revision.sections) == 2:
-        accepted |= {0, revision.sections[-1].offset}
-    if end and int(end[1]) in accepted:
-        blanks = _WHITE_SPACE.match(data, end.end())
-        revision.end, revision.padded_end = end.end(), blanks.end() if blanks else end.end()
-    else:
-        revision.oddities.append("no startxref and %%EOF of its own")
-        revision.end = revision.padded_end = last.end
-    if any(section.contradictory for section in revision.sections):
-        revision.oddities.append("the two cross-reference sections of a hybrid file contradict each other")

@@ -18,7 +18,13 @@ _LINKS = dict.fromkeys(("/P", "/Pg", "/Parent", "/Dest", "/D", "/Obj", "/SE", "/
 
 GRAMMAR: Mapping[str, Mapping[str, str]] = {
     # role: {key: role of what stands there}; "*" is any other key, "[" is an item of an array
-    "TRAILER": {"/Root": "CATALOG", "/Info": "INFORMATION", "/AdditionalStreams": "ADDITIONAL", "*": "OTHER"},
+    "TRAILER": {
+        "/Root": "CATALOG",
+        "/Info": "INFORMATION",
+        "/AdditionalStreams": "ADDITIONAL",
+        "/AuthCode": _STOP,
+        "*": "OTHER",
+    },
     "CATALOG": {
         "/AcroForm": "FORM",
         "/Pages": "PAGE",
@@ -202,7 +208,8 @@ class RoleMap:
         below = GRAMMAR[role].get("[", "OTHER")
         known = _LISTS_THAT_GROW.get(role)
         if known is not None:  # long lists that every revision repeats: only what is new there
-            items = [x for x in items if not isinstance(x, Reference) or not self.of(x.number) & known]
+            has = self.bits.get
+            items = [x for x in items if not isinstance(x, Reference) or not has(x.number, 0) & known]
         kind = items[1] if len(items) > 1 else None
         names_a_page = (
             isinstance(kind, str) and kind in _DESTINATIONS

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
+from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.objects import decoded, read_object
 from signer.validation.pdf.values import (
     BLANKS,
@@ -20,6 +21,7 @@ from signer.validation.pdf.values import (
 _SUBSECTION = re.compile(BLANKS + rb"(\d{1,10})[ ]+(\d{1,10})[ \r\n]+")
 _ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])[ \r\n]{1,2}")
 _TRAILER = re.compile(BLANKS + rb"trailer")
+_SECTION = re.compile(BLANKS + rb"(?:xref|\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+obj)")
 _STARTXREF = re.compile(rb"startxref[\0\t\n\f\r ]+(\d{1,15})")
 _MAX_SECTIONS = 20_000
 
@@ -59,62 +61,97 @@ class Section:
     contradictory: bool = False
 
 
-def section_chain(data: bytes, look: Callable[[Reference], Value], duplicates: list[int]) -> list[Section]:
-    """All sections from the oldest to the newest, following the last `startxref`. Raises PdfSyntaxError."""
-    found = data.rfind(b"startxref")
-    match = _STARTXREF.match(data, found) if found >= 0 else None
-    if match is None:
-        raise PdfSyntaxError("no startxref")
-    position: Value = int(match[1])
-    seen: set[int] = set()
-    sections: list[Section] = []
-    while position is not None:
-        if not isinstance(position, int) or position in seen or not 0 <= position < len(data):
-            raise PdfSyntaxError("the chain of cross-reference sections is broken")
-        if len(seen) > _MAX_SECTIONS:
-            raise PdfSyntaxError("too many cross-reference sections")
-        seen.add(position)
-        sections.append(read_section(data, position, look, duplicates))
-        position = sections[-1].trailer.get("/Prev")
-    sections.reverse()
-    return sections
+class SectionReader:
+    """Reads the cross-reference sections of a document.
 
+    header: where `%PDF-` stands. look: resolves an indirect /Length. Positions that leave here count from the
+    first byte, those in the file from `origin`. Raises PdfSyntaxError where the last `startxref` leads to
+    nothing, or to two places.
+    """
 
-def read_section(
-    data: bytes, offset: int, look: Callable[[Reference], Value], duplicates: list[int]
-) -> Section:
-    """The section that begins at `offset`. Raises PdfSyntaxError."""
-    blanks = SKIP_BLANKS.match(data, offset)
-    start = blanks.end() if blanks else offset
-    if data.startswith(b"xref", start):
-        return _table(data, offset, start, look, duplicates)
-    number, generation, stream, end, _ = read_object(data, start, look, duplicates)
-    if not isinstance(stream, Stream) or stream.dictionary.get("/Type") != "/XRef":
-        raise PdfSyntaxError(f"no cross-reference section at {offset}")
-    entries = dict(_stream_entries(stream))
-    return Section(start, end, offset, entries, stream.dictionary, Reference(number, generation))
+    def __init__(self, data: Buffer, header: int, look: Callable[[Reference], Value]) -> None:
+        self._data = data
+        self._look = look
+        found = data.rfind(b"startxref")
+        match = _STARTXREF.match(data, found) if found >= 0 else None
+        if match is None:
+            raise PdfSyntaxError("no startxref")
+        self._last = int(match[1])
+        self.origin = self._find_origin(header)
 
+    def _find_origin(self, header: int) -> int:
+        """Some writers count from the first byte, some from the header; nobody should have to guess."""
+        places = {0, header}
+        origins = [origin for origin in places if _SECTION.match(self._data, origin + self._last)]
+        if len(origins) != 1 and len(places) > 1:
+            raise PdfSyntaxError("it is not clear from where the file counts its offsets")
+        return origins[0] if origins else 0
 
-def _table(
-    data: bytes, offset: int, start: int, look: Callable[[Reference], Value], duplicates: list[int]
-) -> Section:
-    entries: dict[int, Entry] = {}
-    position = start + len(b"xref")
-    while subsection := _SUBSECTION.match(data, position):
-        position = _rows(data, subsection, entries)
-    keyword = _TRAILER.match(data, position)
-    if keyword is None:
-        raise PdfSyntaxError(f"no trailer at {position}")
-    trailer, end = parse_value(data, keyword.end(), duplicates)
-    if not isinstance(trailer, dict):
-        raise PdfSyntaxError("the trailer is not a dictionary")
-    beside = trailer.get("/XRefStm")
-    if beside is None:
-        return Section(start, end, offset, entries, trailer)
-    if not isinstance(beside, int) or not 0 <= beside < len(data) or data.startswith(b"xref", beside):
-        raise PdfSyntaxError("/XRefStm points nowhere")
-    contradictory = _merge_hidden(entries, read_section(data, beside, look, duplicates).entries)
-    return Section(start, end, offset, entries, trailer, hybrid=True, contradictory=contradictory)
+    def chain(self) -> list[Section]:
+        """All sections from the oldest to the newest, back from the last `startxref`.
+
+        Raises PdfSyntaxError.
+        """
+        position: Value = self._last
+        seen: set[int] = set()
+        sections: list[Section] = []
+        while position is not None:
+            if not self._is_inside(position) or position in seen:
+                raise PdfSyntaxError("the chain of cross-reference sections is broken")
+            if len(seen) > _MAX_SECTIONS:
+                raise PdfSyntaxError("too many cross-reference sections")
+            seen.add(position)
+            sections.append(self.section(self.origin + position))
+            position = sections[-1].trailer.get("/Prev")
+        sections.reverse()
+        return sections
+
+    def _is_inside(self, position: Value) -> TypeGuard[int]:
+        return isinstance(position, int) and 0 <= position < len(self._data) - self.origin
+
+    def section(self, offset: int) -> Section:
+        """The section at `offset`, counted from the first byte. Raises PdfSyntaxError."""
+        blanks = SKIP_BLANKS.match(self._data, offset)
+        start = blanks.end() if blanks else offset
+        if self._data[start : start + 4] == b"xref":
+            return self._table(offset, start)
+        number, generation, stream, end, _ = read_object(self._data, start, self._look, [])
+        if not isinstance(stream, Stream) or stream.dictionary.get("/Type") != "/XRef":
+            raise PdfSyntaxError(f"no cross-reference section at {offset}")
+        entries = self._placed(dict(_stream_entries(stream)))
+        return Section(start, end, offset, entries, stream.dictionary, Reference(number, generation))
+
+    def _table(self, offset: int, start: int) -> Section:
+        entries: dict[int, Entry] = {}
+        position = start + len(b"xref")
+        while subsection := _SUBSECTION.match(self._data, position):
+            position = _rows(self._data, subsection, entries)
+        keyword = _TRAILER.match(self._data, position)
+        if keyword is None:
+            raise PdfSyntaxError(f"no trailer at {position}")
+        trailer, end = parse_value(self._data, keyword.end(), [])
+        if not isinstance(trailer, dict):
+            raise PdfSyntaxError("the trailer is not a dictionary")
+        entries = self._placed(entries)
+        beside = trailer.get("/XRefStm")
+        if beside is None:
+            return Section(start, end, offset, entries, trailer)
+        if not self._is_inside(beside):
+            raise PdfSyntaxError("/XRefStm points nowhere")
+        hidden = self.section(self.origin + beside)
+        if hidden.reference is None:
+            raise PdfSyntaxError("/XRefStm points to no stream")
+        contradictory = _merge_hidden(entries, hidden.entries)
+        return Section(start, end, offset, entries, trailer, hybrid=True, contradictory=contradictory)
+
+    def _placed(self, entries: dict[int, Entry]) -> dict[int, Entry]:
+        """The entries with their offsets counted from the first byte."""
+        if not self.origin:
+            return entries
+        return {
+            number: entry._replace(place=entry.place + self.origin) if entry.kind == "used" else entry
+            for number, entry in entries.items()
+        }
 
 
 def _merge_hidden(entries: dict[int, Entry], hidden: dict[int, Entry]) -> bool:
@@ -128,7 +165,7 @@ def _merge_hidden(entries: dict[int, Entry], hidden: dict[int, Entry]) -> bool:
     return contradictory
 
 
-def _rows(data: bytes, subsection: re.Match[bytes], entries: dict[int, Entry]) -> int:
+def _rows(data: Buffer, subsection: re.Match[bytes], entries: dict[int, Entry]) -> int:
     first, count, position = int(subsection[1]), int(subsection[2]), subsection.end()
     if count > len(data) // 20 + 1:
         raise PdfSyntaxError("a cross-reference table longer than the file")

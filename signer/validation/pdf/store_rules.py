@@ -10,7 +10,7 @@ from signer.validation.pdf.roles import GRAMMAR
 from signer.validation.pdf.values import Reference, Stream, Value
 
 _INDEX_KEY = re.compile("/(?:[0-9A-F]{40}|[0-9A-F]{64})")
-_REMOVED = "validation data removed"
+REMOVED = "validation data removed"
 
 
 def store(c: Comparer, former: Value, present: Value, number: int | None, where: str) -> None:
@@ -20,7 +20,7 @@ def store(c: Comparer, former: Value, present: Value, number: int | None, where:
         if key == "/Type":
             c.log.note(Level.EXTENSION, "validation data typed")
         elif new is None:
-            c.log.note(Level.EXTENSION, _REMOVED)
+            c.log.find(Level.EXTENSION, REMOVED)
         elif role in ("STORE_LIST", "STORE_INDEX"):
             nothing: Value = [] if role == "STORE_LIST" else {}
             c.compare(role, old if old is not None else nothing, new, number, f"validation data {key}")
@@ -36,7 +36,7 @@ def index(c: Comparer, former: Value, present: Value, number: int | None, where:
         elif not _INDEX_KEY.fullmatch(key):
             c.log.forbid(f"validation data: unknown entry {key}")
         elif new is None:
-            c.log.note(Level.EXTENSION, _REMOVED)
+            c.log.find(Level.EXTENSION, REMOVED)
         else:
             entry(c, c.before(old) or {}, c.now(new), number, "VRI")
 
@@ -47,7 +47,7 @@ def entry(c: Comparer, former: Value, present: Value, number: int | None, where:
         if new is not None and key in ("/Cert", "/OCSP", "/CRL"):
             c.compare("STORE_LIST", old if old is not None else [], new, number, f"validation data {key}")
         elif new is None:
-            c.log.note(Level.EXTENSION, _REMOVED)
+            c.log.find(Level.EXTENSION, REMOVED)
         elif key in ("/TU", "/TS") or (key == "/Type" and isinstance(c.now(new), (str, bytes))):
             c.log.note(Level.EXTENSION, f"validation data {key} changed")
         else:
@@ -61,7 +61,7 @@ def data_list(c: Comparer, former: Value, present: Value, _number: int | None, w
         c.log.forbid(f"{where}: not an array")
         return
     if not _references(former) <= _references(present):
-        c.log.note(Level.EXTENSION, _REMOVED)
+        c.log.find(Level.EXTENSION, REMOVED)
     if not all(isinstance(c.now(item), Stream) for item in present):
         c.log.forbid(f"{where}: an item that is no stream")
     c.log.note(Level.EXTENSION, f"{where} added")

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias, Union
+
+from signer.validation.pdf.mapped import BLOCK, Buffer
 
 MAX_DEPTH = 120
 """Deepest nesting of arrays and dictionaries that is read."""
@@ -23,16 +25,52 @@ class Reference(NamedTuple):
 
 
 class Stream:
-    """A stream: its dictionary and its bytes as stored (encoded)."""
+    """A stream: its dictionary, and where its bytes are stored (encoded, perhaps encrypted).
 
-    __slots__ = ("dictionary", "raw")
+    The bytes stay where they are until they are asked for, as a page's pictures never are.
+    decrypt: undoes the encryption of the file; set by whoever reads the object.
+    """
 
-    def __init__(self, dictionary: "Dictionary", raw: bytes) -> None:
+    __slots__ = ("_data", "_end", "_start", "decrypt", "dictionary")
+
+    def __init__(
+        self, dictionary: "Dictionary", data: Buffer, start: int = 0, end: int | None = None
+    ) -> None:
         self.dictionary = dictionary
-        self.raw = raw
+        self.decrypt: Callable[[bytes], bytes] | None = None
+        self._data, self._start, self._end = data, start, len(data) if end is None else end
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes as stored, decrypted. Raises PdfSyntaxError where they cannot be."""
+        stored = self._data[self._start : self._end]
+        return stored if self.decrypt is None else self.decrypt(stored)
+
+    def holds(self, position: int) -> bool:
+        """Whether a position in what the stream was read from is within its bytes."""
+        return self._start <= position < self._end
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Stream) and self.raw == other.raw and self.dictionary == other.dictionary
+        if not isinstance(other, Stream) or self.dictionary != other.dictionary:
+            return False
+        if (self._start, self._end) == (other._start, other._end) and self._data is other._data:
+            return True
+        if self.decrypt is None and other.decrypt is None:
+            return self._is_stored_like(other)
+        try:
+            return self.raw == other.raw
+        except PdfSyntaxError:
+            return False
+
+    def _is_stored_like(self, other: "Stream") -> bool:
+        size = self._end - self._start
+        if size != other._end - other._start:
+            return False
+        return all(
+            self._data[self._start + at : min(self._start + at + BLOCK, self._end)]
+            == other._data[other._start + at : min(other._start + at + BLOCK, other._end)]
+            for at in range(0, size, BLOCK)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -94,7 +132,7 @@ class _Container(NamedTuple):
     opened_by: int
 
 
-def parse_value(data: bytes, position: int, duplicates: list[int]) -> tuple[Value, int]:
+def parse_value(data: Buffer, position: int, duplicates: list[int]) -> tuple[Value, int]:
     """Read one value at `position` and return it with the position after it.
 
     The end of each dictionary that has a key twice is appended to `duplicates`.
@@ -153,13 +191,17 @@ def _dictionary(items: list[Value], position: int, duplicates: list[int]) -> Dic
     return made
 
 
+_reference: Callable[[tuple[int, int]], Reference] = partial(tuple.__new__, Reference)
+"""What Reference._make does, without a call of Python code for each item of long arrays."""
+
+
 def _references(run: bytes) -> list[Value]:
     """An array of nothing but references, read in one go."""
     numbers = list(map(int, _DIGITS.findall(run)))
-    return list(map(Reference, numbers[::2], numbers[1::2]))
+    return list(map(_reference, zip(numbers[::2], numbers[1::2], strict=True)))
 
 
-def _literal_string(data: bytes, start: int) -> tuple[bytes, int]:
+def _literal_string(data: Buffer, start: int) -> tuple[bytes, int]:
     depth, position = 1, start
     while depth:
         found = _PARENTHESIS.search(data, position)
