@@ -38,7 +38,7 @@ def validate(
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
     with fenced():
-        facts = document_facts(document, detached)
+        facts = document_facts(document, detached, rendering=policy.rendering)
         report = judge_facts(facts, policy)
     return replace(report, file=name, seconds=time.perf_counter() - started)
 
@@ -58,18 +58,24 @@ def fenced() -> Iterator[None]:
         ) from error
 
 
-def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
+def document_facts(
+    document: Path | bytes, detached: Sequence[Path], *, rendering: bool = True
+) -> DocumentFacts:
     """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
     if isinstance(document, Path):
         with _reading(document), document.open("rb") as file:
             if file.read(4) == _ZIP:
                 with _quiet():
                     return asic_facts.collect(file)
-    return read_facts(read_document(document), [read_document(path) for path in detached])
+    parts = [read_document(path) for path in detached]
+    return read_facts(read_document(document), parts, rendering=rendering)
 
 
-def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
-    """Collect the facts of a document; raises as `validate` does."""
+def read_facts(data: bytes, detached: Sequence[bytes] = (), *, rendering: bool = True) -> DocumentFacts:
+    """Collect the facts of a document; raises as `validate` does.
+
+    rendering: whether pages of a PDF that were changed after a signature are drawn and compared.
+    """
     if not data:
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
     with _quiet():
@@ -83,7 +89,7 @@ def read_facts(data: bytes, detached: Sequence[bytes] = ()) -> DocumentFacts:
                 "This is neither a PDF nor a CMS signature nor an ASiC.",
                 field="document",
             )
-        return _pdf_facts(data)
+        return _pdf_facts(data, rendering)
 
 
 @contextmanager
@@ -94,11 +100,11 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _pdf_facts(data: bytes) -> DocumentFacts:
+def _pdf_facts(data: bytes, rendering: bool) -> DocumentFacts:
     if b"/Encrypt" in data:
         _require_readable(data)
     try:
-        return pdf_facts.collect(data)
+        return pdf_facts.collect(data, rendering=rendering)
     except PdfSyntaxError as error:
         raise InvalidArgumentError(
             "DOCUMENT_DAMAGED", f"The PDF is damaged beyond reading: {error}.", field="document"

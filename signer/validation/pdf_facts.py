@@ -18,6 +18,7 @@ from signer.validation.facts import (
 )
 from signer.validation.integrity import cms_facts, undecodable
 from signer.validation.pdf.aftermath import Aftermaths, ByteRange
+from signer.validation.pdf.appearance.steps import PageWatch
 from signer.validation.pdf.changes import ChangeAnalysis
 from signer.validation.pdf.objects import decoded
 from signer.validation.pdf.revisions import Document
@@ -32,14 +33,19 @@ from signer.validation.signed_data import (
 )
 from signer.validation.times import pdf_date
 from signer.validation.timestamps import signature_timestamps, timestamp_facts, unreadable_timestamp
+from signer.validation.visual_facts import with_appearance
 
 _DETACHED = frozenset({"ETSI.CAdES.detached", "adbe.pkcs7.detached"})
 _SHA1_INSIDE = "adbe.pkcs7.sha1"
 
 
-def collect(data: bytes) -> DocumentFacts:
-    """Read a PDF whole and collect what a judgement needs. Raises PdfSyntaxError."""
-    analysis = ChangeAnalysis(data)
+def collect(data: bytes, *, rendering: bool = False) -> DocumentFacts:
+    """Read a PDF whole and collect what a judgement needs; `rendering`: draw pages that later changes touch.
+
+    Raises PdfSyntaxError.
+    """
+    pages = PageWatch() if rendering else None
+    analysis = ChangeAnalysis(data, pages.note if pages else None)
     found = enumerate_signatures(analysis)
     digests = RangeDigests(data, found)
     aftermaths = Aftermaths(analysis)
@@ -47,13 +53,14 @@ def collect(data: bytes) -> DocumentFacts:
     stamps = [
         _document_timestamp(item, digests, aftermaths) for item in found if item.kind is not Kind.SIGNATURE
     ]
-    return DocumentFacts(
+    facts = DocumentFacts(
         hashlib.sha256(data).digest(),
         len(data),
         tuple(sorted(signatures, key=lambda signature: signature.end)),
         tuple(sorted(stamps, key=lambda stamp: stamp.end)),
         _store(analysis.document),
     )
+    return with_appearance(facts, analysis.document, pages.steps) if pages else facts
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""Pages as PDFium draws them, without its form environment: no script runs and nothing is drawn by a theme.
+
+Both states of a page are always drawn in the same run, so that versions of PDFium do not matter.
+"""
+
+import math
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pypdfium2
+from pypdfium2 import raw
+
+MAX_PIXELS = 600_000
+"""Most pixels of a drawn page; an A4 page at 72 dots an inch has 501,000."""
+
+_PDFIUM = threading.Lock()
+"""PDFium is not made for threads."""
+
+
+class NotDrawnError(Exception):
+    """PDFium does not draw the page; never leaves `signer.validation`."""
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A drawn page: 4 octets a pixel (red, green, blue, unused) from the upper left. scale: pixels a point."""
+
+    width: int
+    height: int
+    pixels: bytes
+    scale: float
+
+
+@dataclass(frozen=True)
+class State:
+    """A page as it was when the file had its first `size` octets, with the number of its annotations."""
+
+    data: bytes
+    size: int
+    page: int
+    annotations: int
+
+
+def draw(state: State, without: Collection[int] = (), *, printed: bool = False) -> Bitmap:
+    """Draw a page for the screen, or as it is printed.
+
+    without: places in /Annots of the annotations that are left out.
+    Raises NotDrawnError, also where PDFium sees another number of annotations.
+    """
+    with _opened(state.data, state.size) as document:
+        try:
+            loaded = document[state.page]
+        except (pypdfium2.PdfiumError, IndexError) as error:
+            raise NotDrawnError("the page is not there") from error
+        if raw.FPDFPage_GetAnnotCount(loaded) != state.annotations:
+            raise NotDrawnError("another number of annotations")
+        for place in sorted(without, reverse=True):
+            if not raw.FPDFPage_RemoveAnnot(loaded, place):
+                raise NotDrawnError("an annotation that cannot be left out")
+        return _rendered(loaded, printed)
+
+
+def _rendered(page: pypdfium2.PdfPage, printed: bool) -> Bitmap:
+    width, height = page.get_size()
+    area = width * height
+    if not 0 < area < math.inf:
+        raise NotDrawnError("a page without extent")
+    scale = min(1.0, math.sqrt(MAX_PIXELS / area))
+    try:
+        drawn = page.render(
+            scale=scale,
+            may_draw_forms=False,
+            rev_byteorder=True,
+            prefer_bgrx=True,
+            optimize_mode="print" if printed else None,
+        )
+    except pypdfium2.PdfiumError as error:
+        raise NotDrawnError("the page is not drawn") from error
+    row = drawn.width * 4
+    octets = bytes(drawn.buffer)
+    if drawn.stride != row:
+        octets = b"".join(octets[at : at + row] for at in range(0, len(octets), drawn.stride))
+    return Bitmap(drawn.width, drawn.height, octets, scale)
+
+
+@contextmanager
+def _opened(data: bytes, size: int) -> Iterator[pypdfium2.PdfDocument]:
+    """The document in the first `size` octets, which are not copied."""
+    with _PDFIUM:
+        handle = raw.FPDF_LoadMemDocument64(data, size, None)
+        if not handle:
+            raise NotDrawnError("PDFium does not open the document")
+        document = pypdfium2.PdfDocument(handle)
+        try:
+            yield document
+        finally:
+            document.close()

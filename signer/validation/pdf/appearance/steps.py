@@ -1,0 +1,292 @@
+"""Which pages a revision touches in a way that could be seen, and with which annotations.
+
+An annotation is *kept* where the revision wrote nothing that it is drawn with. All others are new, changed
+or gone: their own rules have explained them, and what is left of the page must look the same as before.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from signer.validation.pdf.comparer import Level
+from signer.validation.pdf.fields import full_name, inherited, is_visible
+from signer.validation.pdf.revisions import Document
+from signer.validation.pdf.values import Look, Reference, Stream, Value, same
+
+Rectangle = tuple[float, float, float, float]
+"""Left, bottom, right, top; in the page's user space, or in points from the lower left corner as shown."""
+
+MAX_PAGES = 5_000
+"""Most pages of a document that are looked at."""
+MAX_PAGES_OF_ALL = 20
+"""Most pages that are compared where a forbidden change cannot be given to a page."""
+
+_MAX_OBJECTS = 200_000
+_HIDDEN = 2
+_ON_PAPER_ALONE = 32
+_UNSEEN = frozenset(
+    ("/Kids", "/Fields", "/P", "/Pg", "/Dest", "/D", "/IRT", "/Popup", "/A", "/AA", "/Metadata")
+    + ("/PieceInfo", "/B", "/Thumb", "/StructParent", "/StructParents", "/Prev", "/Next", "/Lock")
+)
+"""Keys behind which nothing stands that a page or an annotation is drawn with."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An annotation that a revision added or changed: what it is in words, and where it is drawn."""
+
+    words: str
+    rectangle: Rectangle
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class PageStep:
+    """A page that a revision touched.
+
+    revision: index of the revision that did it. page: from 0. gone: places in the former /Annots of what is
+    not kept. changed, new: places in the present /Annots. kept: what is kept, in words, with its rectangle.
+    annotations: how many there were and are. printed: whether some of it shows on paper alone.
+    """
+
+    revision: int
+    page: int
+    gone: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
+    new: tuple[int, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    kept: tuple[Placed, ...] = ()
+    annotations: tuple[int, int] = (0, 0)
+    printed: bool = False
+
+
+@dataclass
+class _Page:
+    """A page with the numbers of all objects that it, and each of its annotations, is drawn with."""
+
+    value: Value
+    content: frozenset[int]
+    annotations: list[Value]
+    drawn_with: list[frozenset[int]]
+    numbers: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.numbers = self.content.union(*self.drawn_with)
+
+
+class PageWatch:
+    """Notes, revision by revision, the pages that could look different after it.
+
+    steps: in the order of revisions and pages. Nothing is read before the first revision that can be seen.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[PageStep] = []
+        self._pages: list[_Page] | None = None
+        self._missed: set[int] = set()
+
+    def note(self, document: Document, level: Level) -> None:
+        """Look at the revision that `document` has just stepped to; `level`: how far its changes go."""
+        written = set(document.replaced)
+        if level < Level.FORM:
+            self._missed |= written
+            return
+        before = self._state(document, document.before, self._pages, self._missed)
+        now = self._state(document, document.now, before, written)
+        found = list(_compared(document, before, now, written))
+        if not found and level is Level.UNDEFINED:
+            found = list(_every_page(document.position, before, now))
+        self.steps += found
+        self._pages, self._missed = now, set()
+
+    def _state(
+        self, document: Document, look: Look, known: list[_Page] | None, written: set[int]
+    ) -> list[_Page]:
+        """The pages as `look` sees them; those that nothing was written of are taken from `known`."""
+        values = list(_page_values(look(document.trailer.get("/Root")), look))
+        own = {value.number for value in values if isinstance(value, Reference)}
+        old = {
+            page.value: page
+            for page in known or ()
+            if isinstance(page.value, Reference) and page.numbers.isdisjoint(written)
+        }
+        return [
+            (old.get(value) if isinstance(value, Reference) else None) or _read_page(value, look, own)
+            for value in values
+        ]
+
+
+def _every_page(revision: int, before: list[_Page], now: list[_Page]) -> Iterator[PageStep]:
+    for index, (old, new) in enumerate(zip(before[:MAX_PAGES_OF_ALL], now, strict=False)):
+        counts = len(old.annotations), len(new.annotations)
+        yield PageStep(revision, index, annotations=counts)
+
+
+def _page_values(catalog: Value, look: Look) -> Iterator[Value]:
+    """The leaves of the page tree in order (ISO 32000-2 §7.7.3)."""
+    stack: list[Value] = [catalog.get("/Pages")] if isinstance(catalog, dict) else []
+    seen: set[Reference] = set()
+    count = 0
+    while stack and count < MAX_PAGES:
+        value = stack.pop()
+        if isinstance(value, Reference):
+            if value in seen:
+                continue
+            seen.add(value)
+        node = look(value)
+        kids = look(node.get("/Kids")) if isinstance(node, dict) else None
+        if isinstance(kids, list):
+            stack.extend(reversed(kids))
+        elif isinstance(node, dict):
+            count += 1
+            yield value
+
+
+def _read_page(value: Value, look: Look, pages: set[int]) -> _Page:
+    page = look(value)
+    entries = dict(page) if isinstance(page, dict) else {}
+    listed = entries.pop("/Annots", None)
+    others = pages - ({value.number} if isinstance(value, Reference) else set())
+    around: list[Value] = [value] if isinstance(value, Reference) else []
+    content = _reach([entries], look, others) | {item.number for item in around if isinstance(item, Reference)}
+    if isinstance(listed, Reference):
+        content |= {listed.number}
+    items = look(listed)
+    annotations = items if isinstance(items, list) else []
+    return _Page(value, frozenset(content), annotations, [_reach([a], look, pages) for a in annotations])
+
+
+def _reach(starts: Iterable[Value], look: Look, others: set[int]) -> frozenset[int]:
+    """Numbers of the objects that are reached, pages and what is not drawn left out."""
+    found: set[int] = set()
+    stack = list(starts)
+    while stack and len(found) < _MAX_OBJECTS:
+        value = stack.pop()
+        if isinstance(value, Reference):
+            if value.number in found or value.number in others:
+                continue
+            found.add(value.number)
+            value = look(value)
+        if isinstance(value, Stream):
+            value = value.dictionary
+        if isinstance(value, dict):
+            stack += [item for key, item in value.items() if key not in _UNSEEN and key != "/Annots"]
+        elif isinstance(value, list):
+            stack += value
+    return frozenset(found)
+
+
+def _compared(
+    document: Document, before: list[_Page], now: list[_Page], written: set[int]
+) -> Iterator[PageStep]:
+    redrawn = _needs_appearances(document.before, document) != _needs_appearances(document.now, document)
+    for index in range(max(len(before), len(now))):
+        if index >= len(before) or index >= len(now):
+            counts = [len(pages[index].annotations) if index < len(pages) else 0 for pages in (before, now)]
+            yield PageStep(document.position, index, annotations=(counts[0], counts[1]))
+            continue
+        old, new = before[index], now[index]
+        if old is not new or (redrawn and new.annotations):
+            step = _page_step(document, index, (old, new), written, redrawn)
+            if step is not None:
+                yield step
+
+
+def _needs_appearances(look: Look, document: Document) -> Value:
+    catalog = look(document.trailer.get("/Root"))
+    form = look(catalog.get("/AcroForm")) if isinstance(catalog, dict) else None
+    return form.get("/NeedAppearances") if isinstance(form, dict) else None
+
+
+def _page_step(
+    document: Document, index: int, states: tuple[_Page, _Page], written: set[int], redrawn: bool
+) -> PageStep | None:
+    """What the revision did to the page; None where nothing of it can be seen."""
+    old, new = states
+
+    def is_kept(item: Value, numbers: frozenset[int], others: list[Value], look: Look) -> bool:
+        field_drawn_anew = redrawn and inherited(look(item), "/FT", look) not in (None, "/Sig")
+        return item in others and numbers.isdisjoint(written) and not field_drawn_anew
+
+    kept_before = [
+        is_kept(item, numbers, new.annotations, document.before)
+        for item, numbers in zip(old.annotations, old.drawn_with, strict=True)
+    ]
+    kept_now = [
+        is_kept(item, numbers, old.annotations, document.now)
+        for item, numbers in zip(new.annotations, new.drawn_with, strict=True)
+    ]
+    gone = tuple(place for place, kept in enumerate(kept_before) if not kept)
+    others = [place for place, kept in enumerate(kept_now) if not kept]
+    was_there = [new.annotations[place] in old.annotations for place in others]
+    placed = _placed(document.now, [new.annotations[place] for place in others], was_there)
+    unseen = not placed and not _placed(document.before, [old.annotations[place] for place in gone])
+    if unseen and not _content_touched(document, states, written):
+        return None
+    return PageStep(
+        document.position,
+        index,
+        gone,
+        tuple(place for place, there in zip(others, was_there, strict=True) if there),
+        tuple(place for place, there in zip(others, was_there, strict=True) if not there),
+        placed,
+        _placed(document.now, [a for a, kept in zip(new.annotations, kept_now, strict=True) if kept]),
+        (len(old.annotations), len(new.annotations)),
+        any(_flags(new.annotations[place], document.now) & _ON_PAPER_ALONE for place in others),
+    )
+
+
+def _content_touched(document: Document, states: tuple[_Page, _Page], written: set[int]) -> bool:
+    """Whether anything but the page's list of annotations was written."""
+    old, new = states
+    if old.value != new.value or not isinstance(new.value, Reference):
+        return True
+    former, present = document.before(old.value), document.now(new.value)
+    if not isinstance(former, dict) or not isinstance(present, dict):
+        return True
+    lists = {page["/Annots"].number for page in (former, present) if isinstance(page.get("/Annots"), Reference)}
+    for key in (former.keys() | present.keys()) - {"/Annots"}:
+        if not same(former.get(key), present.get(key)):
+            return True
+    return not (old.content | new.content).isdisjoint(written - lists - {new.value.number})
+
+
+def _placed(look: Look, annotations: list[Value], was_there: list[bool] | None = None) -> tuple[Placed, ...]:
+    """Those of the annotations that have an area and are not hidden."""
+    found = []
+    for place, item in enumerate(annotations):
+        annotation = look(item)
+        if not isinstance(annotation, dict) or not is_visible(annotation, look):
+            continue
+        if _flags(annotation, look) & _HIDDEN:
+            continue
+        is_new = was_there is not None and not was_there[place]
+        found.append(Placed(_words(annotation, look), _rectangle(annotation, look), is_new))
+    return tuple(found)
+
+
+def _flags(item: Value, look: Look) -> int:
+    annotation = look(item)
+    flags = look(annotation.get("/F")) if isinstance(annotation, dict) else None
+    return flags if isinstance(flags, int) else 0
+
+
+def _words(annotation: dict[str, Value], look: Look) -> str:
+    kind = inherited(annotation, "/FT", look)
+    if kind is not None:
+        return f"{'signature field' if kind == '/Sig' else 'field'} {full_name(annotation, look)!r}"
+    return f"annotation {str(annotation.get('/Subtype'))[1:]}"
+
+
+def _rectangle(annotation: dict[str, Value], look: Look) -> Rectangle:
+    items = look(annotation.get("/Rect"))
+    sides = [look(item) for item in items] if isinstance(items, list) else []
+    left, bottom, right, top = (float(side) for side in sides if isinstance(side, (int, float)))
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+
+
+def overlap(one: Rectangle, other: Rectangle) -> bool:
+    """Whether two rectangles share an area."""
+    return (
+        min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
+    )
+

@@ -1,0 +1,62 @@
+"""Adding to the facts of a PDF what its pages show: pictures overrule the analysis of changes, never soften it."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from signer.validation.facts import DocumentFacts, SignatureFacts, TimestampFacts, VisualChange
+from signer.validation.pdf.aftermath import MAX_REASONS, Modification
+from signer.validation.pdf.appearance.comparison import Look, compare
+from signer.validation.pdf.appearance.steps import PageStep
+from signer.validation.pdf.revisions import Document
+
+Covering = TypeVar("Covering", SignatureFacts, TimestampFacts)
+
+
+def with_appearance(facts: DocumentFacts, document: Document, steps: Sequence[PageStep]) -> DocumentFacts:
+    """The facts with what was seen by drawing the pages of `steps` before and after each revision.
+
+    A difference counts against every signature and document time-stamp before it: its modification becomes
+    FORBIDDEN, and the difference is named first among its changes.
+    """
+    if not steps or not (facts.signatures or facts.document_timestamps):
+        return facts
+    view = _View(document, steps)
+    return replace(
+        facts,
+        signatures=tuple(view.of_signature(signature) for signature in facts.signatures),
+        document_timestamps=tuple(view.judged(stamp) for stamp in facts.document_timestamps),
+    )
+
+
+class _View:
+    def __init__(self, document: Document, steps: Sequence[PageStep]) -> None:
+        self._ends = [revision.end for revision in document.revisions]
+        self._steps = steps
+        self._look: Look = compare(document, steps)
+
+    def _revision(self, end: int) -> int:
+        """The last revision that is covered up to `end`."""
+        return bisect_right(self._ends, end) - 1
+
+    def judged(self, facts: Covering) -> Covering:
+        """With what was seen after it."""
+        covered = self._revision(facts.end)
+        sentences = [sight.sentence for sight in self._look.sights if sight.revision > covered]
+        if not sentences:
+            return facts
+        changes = tuple(dict.fromkeys([*sentences, *facts.changes]))[:MAX_REASONS]
+        return replace(facts, modification=Modification.FORBIDDEN, changes=changes)
+
+    def of_signature(self, facts: SignatureFacts) -> SignatureFacts:
+        """With pictures, findings and the numbers of the pages that were changed after it."""
+        covered = self._revision(facts.end)
+        seen = (sight for sight in self._look.sights if sight.revision > covered)
+        found = [sentence for revision, sentence in self._look.findings if revision > covered]
+        return replace(
+            self.judged(facts),
+            visual_changes=tuple(VisualChange(s.page, s.rectangle, s.sentence, s.picture) for s in seen),
+            findings=tuple(dict.fromkeys([*facts.findings, *found])),
+            changed_pages=tuple(sorted({s.page + 1 for s in self._steps if s.revision > covered})),
+        )
