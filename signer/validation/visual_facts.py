@@ -1,4 +1,4 @@
-"""Adding to the facts of a PDF what its pages show: pictures overrule the analysis of changes, never soften it."""
+"""Adding to the facts of a PDF what its pages show: it may make the analysis of changes stricter, never laxer."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 from signer.validation.facts import DocumentFacts, SignatureFacts, TimestampFacts, VisualChange
 from signer.validation.pdf.aftermath import MAX_REASONS, Modification
 from signer.validation.pdf.appearance.comparison import Look, compare
-from signer.validation.pdf.appearance.steps import PageStep
+from signer.validation.pdf.appearance.steps import PageStep, overlaps
 from signer.validation.pdf.revisions import Document
 
 Covering = TypeVar("Covering", SignatureFacts, TimestampFacts)
@@ -20,9 +20,11 @@ def with_appearance(facts: DocumentFacts, document: Document, steps: Sequence[Pa
     A difference counts against every signature and document time-stamp before it: its modification becomes
     FORBIDDEN, and the difference is named first among its changes.
     """
-    if not steps or not (facts.signatures or facts.document_timestamps):
+    ends = [signature.end for signature in facts.signatures]
+    ends += [stamp.end for stamp in facts.document_timestamps]
+    if not ends:
         return facts
-    view = _View(document, steps)
+    view = _View(document, steps, min(ends))
     return replace(
         facts,
         signatures=tuple(view.of_signature(signature) for signature in facts.signatures),
@@ -31,10 +33,12 @@ def with_appearance(facts: DocumentFacts, document: Document, steps: Sequence[Pa
 
 
 class _View:
-    def __init__(self, document: Document, steps: Sequence[PageStep]) -> None:
+    def __init__(self, document: Document, steps: Sequence[PageStep], first_end: int) -> None:
         self._ends = [revision.end for revision in document.revisions]
-        self._steps = steps
-        self._look: Look = compare(document, steps)
+        first = self._revision(first_end)
+        self._steps = [step for step in steps if step.revision > first]
+        self._look: Look = compare(document, self._steps)
+        self._overlaps = overlaps(document)
 
     def _revision(self, end: int) -> int:
         """The last revision that is covered up to `end`."""
@@ -43,7 +47,7 @@ class _View:
     def judged(self, facts: Covering) -> Covering:
         """With what was seen after it."""
         covered = self._revision(facts.end)
-        sentences = [sight.sentence for sight in self._look.sights if sight.revision > covered]
+        sentences: list[str] = [sight.sentence for sight in self._look.sights if sight.revision > covered]
         if not sentences:
             return facts
         changes = tuple(dict.fromkeys([*sentences, *facts.changes]))[:MAX_REASONS]
@@ -57,6 +61,6 @@ class _View:
         return replace(
             self.judged(facts),
             visual_changes=tuple(VisualChange(s.page, s.rectangle, s.sentence, s.picture) for s in seen),
-            findings=tuple(dict.fromkeys([*facts.findings, *found])),
+            findings=tuple(dict.fromkeys([*facts.findings, *found, *self._overlaps])),
             changed_pages=tuple(sorted({s.page + 1 for s in self._steps if s.revision > covered})),
         )

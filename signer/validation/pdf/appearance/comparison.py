@@ -4,8 +4,8 @@ Three questions for a page that a revision touched:
 
 1. With all that is new, changed or gone left out on both sides, is the page the same to the last pixel? If
    not, something changed that no rule of the standard explained.
-2. Does a new annotation, or the widget of a new signature, hide what was there? Then the reader no longer sees
-   what was signed, whatever the permission says of annotations.
+2. Does a new annotation, or the widget of a new signature, hide what was there? Then the reader no longer
+   sees what was signed, whatever the permission says of annotations.
 3. Does a field that was there cover a large part of the page now that it is filled in?
 
 An overlap that hides nothing is a finding. Pages beyond the budget are findings too: the analysis of changes
@@ -60,7 +60,10 @@ class Look:
 def compare(
     document: Document, steps: Iterable[PageStep], clock: Callable[[], float] = time.process_time
 ) -> Look:
-    """Draw the pages of `steps` before and after, and say what differs; `clock`: processor time in seconds."""
+    """Draw the pages of `steps` before and after, and say what differs.
+
+    clock: processor time in seconds.
+    """
     comparison = _Comparison(document, clock)
     for step in steps:
         comparison.look_at(step)
@@ -107,7 +110,9 @@ class _Comparison:
         elif before is None or after is None or whole is None:
             known = before or after
             box = (0, 0, known.width, known.height) if known else (0, 0, 1, 1)
-            word = "was added or could not be drawn before" if before is None else "is gone or cannot be drawn"
+            word = (
+                "was added or could not be drawn before" if before is None else "is gone or cannot be drawn"
+            )
             self._see(step, f"{where} {word}", box, (before, after))
         elif (box_of_all := pixels.difference(before, after)) is not None:
             self._see(step, f"{where} looks different", box_of_all, (before, whole))
@@ -159,12 +164,15 @@ class _Comparison:
         for item in step.placed:
             if not item.is_new:
                 continue
-            below = [other for other in step.kept if overlap(item.rectangle, other.rectangle)]
+            others = [other for other in step.placed if not other.is_new]
+            below = [o for o in (*step.kept, *others) if overlap(item.rectangle, o.rectangle)]
             if below:
                 words = f"{item.words} added on page {step.page + 1} overlaps {_words(below)}"
                 self._find(step.revision, words)
 
-    def _see(self, step: PageStep, sentence: str, box: Box, shown: tuple[Bitmap | None, Bitmap | None]) -> None:
+    def _see(
+        self, step: PageStep, sentence: str, box: Box, shown: tuple[Bitmap | None, Bitmap | None]
+    ) -> None:
         made = sum(1 for sight in self._look.sights if sight.picture)
         image = picture.side_by_side(*shown, box) if made < MAX_PICTURES else b""
         page = shown[1] or shown[0]

@@ -25,7 +25,10 @@ class NotDrawnError(Exception):
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A drawn page: 4 octets a pixel (red, green, blue, unused) from the upper left. scale: pixels a point."""
+    """A drawn page: 4 octets a pixel (red, green, blue, unused) from the upper left.
+
+    scale: pixels a point.
+    """
 
     width: int
     height: int

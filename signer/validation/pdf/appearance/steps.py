@@ -6,6 +6,7 @@ or gone: their own rules have explained them, and what is left of the page must 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from signer.validation.pdf.comparer import Level
 from signer.validation.pdf.fields import full_name, inherited, is_visible
@@ -21,11 +22,12 @@ MAX_PAGES_OF_ALL = 20
 """Most pages that are compared where a forbidden change cannot be given to a page."""
 
 _MAX_OBJECTS = 200_000
+_MAX_OVERLAPPING = 200
 _HIDDEN = 2
 _ON_PAPER_ALONE = 32
 _UNSEEN = frozenset(
-    ("/Kids", "/Fields", "/P", "/Pg", "/Dest", "/D", "/IRT", "/Popup", "/A", "/AA", "/Metadata")
-    + ("/PieceInfo", "/B", "/Thumb", "/StructParent", "/StructParents", "/Prev", "/Next", "/Lock")
+    "/Kids /Fields /P /Pg /Dest /D /IRT /Popup /A /AA /Metadata /PieceInfo /B /Thumb /StructParent"
+    " /StructParents /Prev /Next /Lock".split()
 )
 """Keys behind which nothing stands that a page or an annotation is drawn with."""
 
@@ -94,7 +96,8 @@ class PageWatch:
         now = self._state(document, document.now, before, written)
         found = list(_compared(document, before, now, written))
         if not found and level is Level.UNDEFINED:
-            found = list(_every_page(document.position, before, now))
+            pages = range(min(len(before), len(now), MAX_PAGES_OF_ALL))
+            found = [_page_step(document, page, (before[page], now[page]), written, False) for page in pages]
         self.steps += found
         self._pages, self._missed = now, set()
 
@@ -113,12 +116,6 @@ class PageWatch:
             (old.get(value) if isinstance(value, Reference) else None) or _read_page(value, look, own)
             for value in values
         ]
-
-
-def _every_page(revision: int, before: list[_Page], now: list[_Page]) -> Iterator[PageStep]:
-    for index, (old, new) in enumerate(zip(before[:MAX_PAGES_OF_ALL], now, strict=False)):
-        counts = len(old.annotations), len(new.annotations)
-        yield PageStep(revision, index, annotations=counts)
 
 
 def _page_values(catalog: Value, look: Look) -> Iterator[Value]:
@@ -145,14 +142,11 @@ def _read_page(value: Value, look: Look, pages: set[int]) -> _Page:
     page = look(value)
     entries = dict(page) if isinstance(page, dict) else {}
     listed = entries.pop("/Annots", None)
-    others = pages - ({value.number} if isinstance(value, Reference) else set())
-    around: list[Value] = [value] if isinstance(value, Reference) else []
-    content = _reach([entries], look, others) | {item.number for item in around if isinstance(item, Reference)}
-    if isinstance(listed, Reference):
-        content |= {listed.number}
+    own = {item.number for item in (value, listed) if isinstance(item, Reference)}
+    content = _reach([entries], look, pages - own) | own
     items = look(listed)
     annotations = items if isinstance(items, list) else []
-    return _Page(value, frozenset(content), annotations, [_reach([a], look, pages) for a in annotations])
+    return _Page(value, content, annotations, [_reach([a], look, pages) for a in annotations])
 
 
 def _reach(starts: Iterable[Value], look: Look, others: set[int]) -> frozenset[int]:
@@ -187,7 +181,8 @@ def _compared(
         old, new = before[index], now[index]
         if old is not new or (redrawn and new.annotations):
             step = _page_step(document, index, (old, new), written, redrawn)
-            if step is not None:
+            gone = _placed(document.before, [old.annotations[place] for place in step.gone])
+            if gone or step.placed or _content_touched(document, (old, new), written):
                 yield step
 
 
@@ -199,8 +194,8 @@ def _needs_appearances(look: Look, document: Document) -> Value:
 
 def _page_step(
     document: Document, index: int, states: tuple[_Page, _Page], written: set[int], redrawn: bool
-) -> PageStep | None:
-    """What the revision did to the page; None where nothing of it can be seen."""
+) -> PageStep:
+    """What the revision did to the page's annotations."""
     old, new = states
 
     def is_kept(item: Value, numbers: frozenset[int], others: list[Value], look: Look) -> bool:
@@ -218,17 +213,13 @@ def _page_step(
     gone = tuple(place for place, kept in enumerate(kept_before) if not kept)
     others = [place for place, kept in enumerate(kept_now) if not kept]
     was_there = [new.annotations[place] in old.annotations for place in others]
-    placed = _placed(document.now, [new.annotations[place] for place in others], was_there)
-    unseen = not placed and not _placed(document.before, [old.annotations[place] for place in gone])
-    if unseen and not _content_touched(document, states, written):
-        return None
     return PageStep(
         document.position,
         index,
         gone,
         tuple(place for place, there in zip(others, was_there, strict=True) if there),
         tuple(place for place, there in zip(others, was_there, strict=True) if not there),
-        placed,
+        _placed(document.now, [new.annotations[place] for place in others], was_there),
         _placed(document.now, [a for a, kept in zip(new.annotations, kept_now, strict=True) if kept]),
         (len(old.annotations), len(new.annotations)),
         any(_flags(new.annotations[place], document.now) & _ON_PAPER_ALONE for place in others),
@@ -243,7 +234,9 @@ def _content_touched(document: Document, states: tuple[_Page, _Page], written: s
     former, present = document.before(old.value), document.now(new.value)
     if not isinstance(former, dict) or not isinstance(present, dict):
         return True
-    lists = {page["/Annots"].number for page in (former, present) if isinstance(page.get("/Annots"), Reference)}
+    lists = {
+        page["/Annots"].number for page in (former, present) if isinstance(page.get("/Annots"), Reference)
+    }
     for key in (former.keys() | present.keys()) - {"/Annots"}:
         if not same(former.get(key), present.get(key)):
             return True
@@ -286,7 +279,17 @@ def _rectangle(annotation: dict[str, Value], look: Look) -> Rectangle:
 
 def overlap(one: Rectangle, other: Rectangle) -> bool:
     """Whether two rectangles share an area."""
-    return (
-        min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
-    )
+    return min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
 
+
+def overlaps(document: Document) -> list[str]:
+    """Sentences on the annotations of the present revision that lie over each other, one a page."""
+    look, found = document.now, []
+    for number, page in enumerate(_page_values(look(document.trailer.get("/Root")), look), 1):
+        entries = look(page)
+        items = look(entries.get("/Annots")) if isinstance(entries, dict) else None
+        placed = _placed(look, items[:_MAX_OVERLAPPING]) if isinstance(items, list) else ()
+        pair = next((p for p in combinations(placed, 2) if overlap(p[0].rectangle, p[1].rectangle)), None)
+        if pair is not None:
+            found.append(f"page {number}: {pair[0].words} and {pair[1].words} overlap")
+    return found
