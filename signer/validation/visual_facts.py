@@ -1,4 +1,4 @@
-"""Adding to the facts of a PDF what its pages show: it may make the analysis of changes stricter, never laxer."""
+"""Adding to the facts of a PDF what its pages show, which may make a verdict stricter and never laxer."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

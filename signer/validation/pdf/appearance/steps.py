@@ -26,8 +26,10 @@ _MAX_OVERLAPPING = 200
 _HIDDEN = 2
 _ON_PAPER_ALONE = 32
 _UNSEEN = frozenset(
-    "/Kids /Fields /P /Pg /Dest /D /IRT /Popup /A /AA /Metadata /PieceInfo /B /Thumb /StructParent"
-    " /StructParents /Prev /Next /Lock".split()
+    (
+        *("/Kids", "/Fields", "/P", "/Pg", "/Dest", "/D", "/IRT", "/Popup", "/A", "/AA", "/Metadata", "/B"),
+        *("/PieceInfo", "/Thumb", "/StructParent", "/StructParents", "/Prev", "/Next", "/Lock"),
+    )
 )
 """Keys behind which nothing stands that a page or an annotation is drawn with."""
 
@@ -234,9 +236,8 @@ def _content_touched(document: Document, states: tuple[_Page, _Page], written: s
     former, present = document.before(old.value), document.now(new.value)
     if not isinstance(former, dict) or not isinstance(present, dict):
         return True
-    lists = {
-        page["/Annots"].number for page in (former, present) if isinstance(page.get("/Annots"), Reference)
-    }
+    listed = (former.get("/Annots"), present.get("/Annots"))
+    lists = {item.number for item in listed if isinstance(item, Reference)}
     for key in (former.keys() | present.keys()) - {"/Annots"}:
         if not same(former.get(key), present.get(key)):
             return True
