@@ -11,6 +11,7 @@ Box = tuple[int, int, int, int]
 TILE = 12
 """Side of the squares, in pixels, in which lost ink is counted."""
 
+_GREEN = 1
 _ERASED = 4
 _EDGES_LOST = 8
 _STEPS = bytes(sum(value >= least for least in (48, 112, 176, 232)) for value in range(256))
@@ -50,7 +51,7 @@ def hidden(before: Bitmap, after: Bitmap) -> Box | None:
     was, remains = _edges(before), _wider(_edges(after), before.width)
     lost = _octets(was & ~remains, before)
     edges = _octets(was, before)
-    erased = _octets(_map(before, _DARK) & _map(after, _LIGHT), before)
+    erased = _octets(_erased(before, after), before)
     tiles = [
         (x, y)
         for x, y in _tiles_with_something(before, lost, erased)
@@ -74,14 +75,10 @@ def is_empty(bitmap: Bitmap, box: Box) -> bool:
     return len(rows) < 2 and all(row == row[:4] * (len(row) // 4) for row in rows)
 
 
-def _map(bitmap: Bitmap, table: bytes) -> int:
-    """One octet a pixel: 1 where the table says so of any colour."""
-    mapped = bitmap.pixels.translate(table)
-    return (
-        int.from_bytes(mapped[0::4], "big")
-        | int.from_bytes(mapped[1::4], "big")
-        | int.from_bytes(mapped[2::4], "big")
-    )
+def _erased(before: Bitmap, after: Bitmap) -> int:
+    """One octet a pixel: 1 where it was dark and became light, told by green, most of what the eye sees."""
+    dark = before.pixels[_GREEN::4].translate(_DARK)
+    return int.from_bytes(dark, "big") & int.from_bytes(after.pixels[_GREEN::4].translate(_LIGHT), "big")
 
 
 def _edges(bitmap: Bitmap) -> int:

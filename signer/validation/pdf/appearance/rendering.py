@@ -1,8 +1,9 @@
-"""Pages as PDFium draws them, without its form environment: no script runs and nothing is drawn by a theme.
+"""Pages as PDFium draws them, with annotations and fields.
 
 Both states of a page are always drawn in the same run, so that versions of PDFium do not matter.
 """
 
+import logging
 import math
 import threading
 from collections.abc import Collection, Iterator
@@ -14,6 +15,8 @@ from pypdfium2 import raw
 
 MAX_PIXELS = 600_000
 """Most pixels of a drawn page; an A4 page at 72 dots an inch has 501,000."""
+
+logging.getLogger("pypdfium2").addHandler(logging.NullHandler())  # it speaks of forms that it does not draw
 
 _PDFIUM = threading.Lock()
 """PDFium is not made for threads."""
@@ -53,16 +56,28 @@ def draw(state: State, without: Collection[int] = (), *, printed: bool = False) 
     Raises NotDrawnError, also where PDFium sees another number of annotations.
     """
     with _opened(state.data, state.size) as document:
+        _leave_out(document, state, without)
+        if document.get_formtype() != raw.FORMTYPE_NONE:
+            document.init_forms()  # draws widgets; this build of PDFium runs no scripts
         try:
-            loaded = document[state.page]
-        except (pypdfium2.PdfiumError, IndexError) as error:
-            raise NotDrawnError("the page is not there") from error
-        if raw.FPDFPage_GetAnnotCount(loaded) != state.annotations:
+            return _rendered(document[state.page], printed)
+        except pypdfium2.PdfiumError as error:
+            raise NotDrawnError("the page is not drawn") from error
+
+
+def _leave_out(document: pypdfium2.PdfDocument, state: State, without: Collection[int]) -> None:
+    """Take annotations out of the page before anything draws them."""
+    page = raw.FPDF_LoadPage(document, state.page)
+    if not page:
+        raise NotDrawnError("the page is not there")
+    try:
+        if raw.FPDFPage_GetAnnotCount(page) != state.annotations:
             raise NotDrawnError("another number of annotations")
         for place in sorted(without, reverse=True):
-            if not raw.FPDFPage_RemoveAnnot(loaded, place):
+            if not raw.FPDFPage_RemoveAnnot(page, place):
                 raise NotDrawnError("an annotation that cannot be left out")
-        return _rendered(loaded, printed)
+    finally:
+        raw.FPDF_ClosePage(page)
 
 
 def _rendered(page: pypdfium2.PdfPage, printed: bool) -> Bitmap:
@@ -71,16 +86,9 @@ def _rendered(page: pypdfium2.PdfPage, printed: bool) -> Bitmap:
     if not 0 < area < math.inf:
         raise NotDrawnError("a page without extent")
     scale = min(1.0, math.sqrt(MAX_PIXELS / area))
-    try:
-        drawn = page.render(
-            scale=scale,
-            may_draw_forms=False,
-            rev_byteorder=True,
-            prefer_bgrx=True,
-            optimize_mode="print" if printed else None,
-        )
-    except pypdfium2.PdfiumError as error:
-        raise NotDrawnError("the page is not drawn") from error
+    drawn = page.render(
+        scale=scale, rev_byteorder=True, prefer_bgrx=True, optimize_mode="print" if printed else None
+    )
     row = drawn.width * 4
     octets = bytes(drawn.buffer)
     if drawn.stride != row:

@@ -94,8 +94,8 @@ class PageWatch:
         if level < Level.FORM:
             self._missed |= written
             return
-        before = self._state(document, document.before, self._pages, self._missed)
-        now = self._state(document, document.now, before, written)
+        before = self._state(_former_catalog(document), document.before, self._pages, self._missed)
+        now = self._state(document.trailer.get("/Root"), document.now, before, written)
         found = list(_compared(document, before, now, written))
         if not found and level is Level.UNDEFINED:
             pages = range(min(len(before), len(now), MAX_PAGES_OF_ALL))
@@ -104,10 +104,10 @@ class PageWatch:
         self._pages, self._missed = now, set()
 
     def _state(
-        self, document: Document, look: Look, known: list[_Page] | None, written: set[int]
+        self, catalog: Value, look: Look, known: list[_Page] | None, written: set[int]
     ) -> list[_Page]:
         """The pages as `look` sees them; those that nothing was written of are taken from `known`."""
-        values = list(_page_values(look(document.trailer.get("/Root")), look))
+        values = list(_page_values(look(catalog), look))
         own = {value.number for value in values if isinstance(value, Reference)}
         old = {
             page.value: page
@@ -118,6 +118,10 @@ class PageWatch:
             (old.get(value) if isinstance(value, Reference) else None) or _read_page(value, look, own)
             for value in values
         ]
+
+
+def _former_catalog(document: Document) -> Value:
+    return document.revisions[document.position - 1].sections[-1].trailer.get("/Root")
 
 
 def _page_values(catalog: Value, look: Look) -> Iterator[Value]:
@@ -174,7 +178,9 @@ def _reach(starts: Iterable[Value], look: Look, others: set[int]) -> frozenset[i
 def _compared(
     document: Document, before: list[_Page], now: list[_Page], written: set[int]
 ) -> Iterator[PageStep]:
-    redrawn = _needs_appearances(document.before, document) != _needs_appearances(document.now, document)
+    redrawn = _needs_appearances(document.before(_former_catalog(document)), document.before) != (
+        _needs_appearances(document.now(document.trailer.get("/Root")), document.now)
+    )
     for index in range(max(len(before), len(now))):
         if index >= len(before) or index >= len(now):
             counts = [len(pages[index].annotations) if index < len(pages) else 0 for pages in (before, now)]
@@ -188,8 +194,7 @@ def _compared(
                 yield step
 
 
-def _needs_appearances(look: Look, document: Document) -> Value:
-    catalog = look(document.trailer.get("/Root"))
+def _needs_appearances(catalog: Value, look: Look) -> Value:
     form = look(catalog.get("/AcroForm")) if isinstance(catalog, dict) else None
     return form.get("/NeedAppearances") if isinstance(form, dict) else None
 
