@@ -21,6 +21,7 @@ from signer.validation.pdf.aftermath import Aftermaths, ByteRange
 from signer.validation.pdf.appearance.steps import PageWatch
 from signer.validation.pdf.changes import ChangeAnalysis
 from signer.validation.pdf.objects import decoded
+from signer.validation.pdf.permissions import certifies
 from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Stream, Value
 from signer.validation.signed_data import (
@@ -60,7 +61,11 @@ def collect(data: bytes, *, rendering: bool = False) -> DocumentFacts:
         tuple(sorted(stamps, key=lambda stamp: stamp.end)),
         _store(analysis.document),
     )
-    return with_appearance(facts, analysis.document, pages.steps) if pages else facts
+    if pages is None:
+        return facts
+    certifying = [item for item in found if certifies(item.dictionary, analysis.document.now)]
+    certifications = frozenset(digests.coverage[id(item)].end for item in certifying)
+    return with_appearance(facts, analysis.document, pages.steps, certifications)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ Three questions for a page that a revision touched:
 1. With all that is new, changed or gone left out on both sides, is the page the same to the last pixel? If
    not, something changed that no rule of the standard explained.
 2. Does a new annotation, or the widget of a new signature, hide what was there? Then the reader no longer
-   sees what was signed, whatever the permission says of annotations.
+   sees what was signed, whatever the permission says of annotations. Of a signature that hides little that is
+   held against certifications alone: badly placed signatures are too common.
 3. Does a field that was there cover a large part of the page now that it is filled in?
 
 An overlap that hides nothing is a finding. Pages beyond the budget are findings too: the analysis of changes
@@ -31,6 +32,8 @@ MAX_PICTURES = 6
 
 _LARGE = 0.25
 """Part of the page from which on a filled field may not hide what is under it."""
+_MUCH = 0.05
+"""Part of what the page shows that no new signature may hide."""
 _MAX_FINDINGS = 20
 
 
@@ -40,6 +43,7 @@ class Sight:
 
     revision: index of the one that made it. page: from 1. rectangle: in points from the lower left corner of
     the page as shown. picture: PNG of the page before and after it; empty where no more were made.
+    tolerated: whether it is only a finding for signatures that do not certify.
     """
 
     revision: int
@@ -47,6 +51,7 @@ class Sight:
     sentence: str
     rectangle: Rectangle
     picture: bytes
+    tolerated: bool = False
 
 
 @dataclass
@@ -58,13 +63,17 @@ class Look:
 
 
 def compare(
-    document: Document, steps: Iterable[PageStep], clock: Callable[[], float] = time.process_time
+    document: Document,
+    steps: Iterable[PageStep],
+    *,
+    certified: bool,
+    clock: Callable[[], float] = time.process_time,
 ) -> Look:
     """Draw the pages of `steps` before and after, and say what differs.
 
-    clock: processor time in seconds.
+    certified: whether any signature certifies the document. clock: processor time in seconds.
     """
-    comparison = _Comparison(document, clock)
+    comparison = _Comparison(document, certified, clock)
     for step in steps:
         comparison.look_at(step)
     return comparison.finish()
@@ -80,8 +89,8 @@ class _Budget:
 
 
 class _Comparison:
-    def __init__(self, document: Document, clock: Callable[[], float]) -> None:
-        self._document, self._budget = document, _Budget(clock)
+    def __init__(self, document: Document, certified: bool, clock: Callable[[], float]) -> None:
+        self._document, self._certified, self._budget = document, certified, _Budget(clock)
         self._look = Look()
         self._last: tuple[tuple[int, int, bool], Bitmap] | None = None
         self._skipped: dict[int, list[int]] = {}
@@ -140,23 +149,25 @@ class _Comparison:
 
     def _hidden_by_new(self, step: PageStep, where: str, shown: tuple[Bitmap, Bitmap]) -> None:
         """A new annotation must not hide anything."""
-        box = pixels.hidden(*shown)
-        if box is not None:
-            culprits = [item for item in step.placed if item.is_new and _touches(item, box, shown[1])]
-            words = _words(culprits) or "an annotation"
-            self._see(step, f"{words} added on {where} hides what was there", box, shown)
+        hidden = pixels.hidden(*shown)
+        if hidden is not None:
+            new = [item for item in step.placed if item.is_new]
+            culprits = [item for item in new if _touches(item, hidden.box, shown[1])] or new
+            words = f"{_words(culprits) or 'an annotation'} added on {where} hides what was there"
+            signing = bool(culprits) and all(item.is_signature for item in culprits)
+            self._see(step, words, hidden.box, shown, tolerated=signing and hidden.part < _MUCH)
 
     def _hidden_by_fields(self, step: PageStep, where: str, shown: tuple[Bitmap, Bitmap]) -> None:
         """What was there when it was signed may be filled in, but not be laid over the page."""
-        box = pixels.hidden(*shown)
-        if box is None:
+        hidden = pixels.hidden(*shown)
+        if hidden is None:
             return
         there = [item for item in step.placed if not item.is_new]
-        culprits = [item for item in there if _touches(item, box, shown[1])] or there
+        culprits = [item for item in there if _touches(item, hidden.box, shown[1])] or there
         words = f"{_words(culprits) or 'an annotation'} changed on {where} hides what was there"
         area = shown[1].width * shown[1].height / shown[1].scale ** 2
         if any(_area(item.rectangle) > _LARGE * area for item in culprits):
-            self._see(step, words, box, shown)
+            self._see(step, words, hidden.box, shown)
         else:
             self._find(step.revision, words)
 
@@ -171,13 +182,20 @@ class _Comparison:
                 self._find(step.revision, words)
 
     def _see(
-        self, step: PageStep, sentence: str, box: Box, shown: tuple[Bitmap | None, Bitmap | None]
+        self,
+        step: PageStep,
+        sentence: str,
+        box: Box,
+        shown: tuple[Bitmap | None, Bitmap | None],
+        *,
+        tolerated: bool = False,
     ) -> None:
         made = sum(1 for sight in self._look.sights if sight.picture)
-        image = picture.side_by_side(*shown, box) if made < MAX_PICTURES else b""
+        wanted = made < MAX_PICTURES and not (tolerated and not self._certified)
+        image = picture.side_by_side(*shown, box) if wanted else b""
         page = shown[1] or shown[0]
         rectangle = _in_points(box, page) if page else (0.0, 0.0, 0.0, 0.0)
-        self._look.sights.append(Sight(step.revision, step.page + 1, sentence, rectangle, image))
+        self._look.sights.append(Sight(step.revision, step.page + 1, sentence, rectangle, image, tolerated))
 
     def _find(self, revision: int, sentence: str) -> None:
         if len(self._look.findings) < _MAX_FINDINGS:

@@ -29,7 +29,7 @@ def side_by_side(before: Bitmap | None, after: Bitmap | None, box: Box) -> bytes
         )
         rows += b"\0" + left + _BETWEEN * _GAP + right
     header = struct.pack(">IIBBBBB", sum(widths) + _GAP, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 6)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 3)), (b"IEND", b""))
     return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 

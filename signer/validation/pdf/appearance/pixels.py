@@ -3,6 +3,8 @@
 Whole pages are handled as one large number each, so that no loop goes over pixels.
 """
 
+from dataclasses import dataclass
+
 from signer.validation.pdf.appearance.rendering import Bitmap
 
 Box = tuple[int, int, int, int]
@@ -40,14 +42,40 @@ def difference(one: Bitmap, other: Bitmap) -> Box | None:
     return left, differing[0][0], right, differing[-1][0] + 1
 
 
-def hidden(before: Bitmap, after: Bitmap) -> Box | None:
-    """The smallest box around what was to be seen before and is no longer.
+@dataclass(frozen=True)
+class Hidden:
+    """What is no longer to be seen: the smallest box around it, and what part it is of all that was."""
+
+    box: Box
+    part: float
+
+
+def hidden(before: Bitmap, after: Bitmap) -> Hidden | None:
+    """What was to be seen before and is no longer, of two bitmaps of one size.
 
     Ink is hidden where it became light, as nothing transparent does; and drawing of any colour is where most
-    of its edges are gone. Both bitmaps are of one size; what was drawn upon empty paper hides nothing.
+    of its edges are gone. What was drawn upon empty paper hides nothing.
     """
-    if before.pixels == after.pixels:
+    changed = difference(before, after)
+    if changed is None:
         return None
+    top = max(changed[1] - TILE, 0) // TILE * TILE
+    box, lost = _hidden_tiles(_band(before, top, changed[3] + TILE), _band(after, top, changed[3] + TILE))
+    if box is None:
+        return None
+    moved = box[0], box[1] + top, box[2], min(box[3] + top, before.height)
+    return Hidden(moved, lost / max(_octets(_edges(before), before).count(1), 1))
+
+
+def _band(bitmap: Bitmap, top: int, bottom: int) -> Bitmap:
+    """The rows from `top` to before `bottom`."""
+    row = bitmap.width * 4
+    bottom = min(bottom, bitmap.height)
+    return Bitmap(bitmap.width, bottom - top, bitmap.pixels[top * row : bottom * row], bitmap.scale)
+
+
+def _hidden_tiles(before: Bitmap, after: Bitmap) -> tuple[Box | None, int]:
+    """The box around the squares in which something is hidden, and how many edges are lost in all."""
     was, remains = _edges(before), _wider(_edges(after), before.width)
     lost = _octets(was & ~remains, before)
     edges = _octets(was, before)
@@ -59,20 +87,10 @@ def hidden(before: Bitmap, after: Bitmap) -> Box | None:
         or ((gone := _count(lost, before, x, y)) >= _EDGES_LOST and 2 * gone >= _count(edges, before, x, y))
     ]
     if not tiles:
-        return None
+        return None, 0
     left, top = min(x for x, _ in tiles), min(y for _, y in tiles)
     right, bottom = max(x for x, _ in tiles) + TILE, max(y for _, y in tiles) + TILE
-    return left, top, min(right, before.width), min(bottom, before.height)
-
-
-def is_empty(bitmap: Bitmap, box: Box) -> bool:
-    """Whether nothing but one even colour is within the box."""
-    left, top, right, bottom = box
-    rows = {
-        bitmap.pixels[(y * bitmap.width + left) * 4 : (y * bitmap.width + right) * 4]
-        for y in range(max(top, 0), min(bottom, bitmap.height))
-    }
-    return len(rows) < 2 and all(row == row[:4] * (len(row) // 4) for row in rows)
+    return (left, top, min(right, before.width), bottom), lost.count(1)
 
 
 def _erased(before: Bitmap, after: Bitmap) -> int:

@@ -41,6 +41,7 @@ class Placed:
     words: str
     rectangle: Rectangle
     is_new: bool
+    is_signature: bool
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,7 @@ class PageWatch:
         self.steps += found
         self._pages, self._missed = now, set()
 
-    def _state(
-        self, catalog: Value, look: Look, known: list[_Page] | None, written: set[int]
-    ) -> list[_Page]:
+    def _state(self, catalog: Value, look: Look, known: list[_Page] | None, written: set[int]) -> list[_Page]:
         """The pages as `look` sees them; those that nothing was written of are taken from `known`."""
         values = list(_page_values(look(catalog), look))
         own = {value.number for value in values if isinstance(value, Reference)}
@@ -259,7 +258,8 @@ def _placed(look: Look, annotations: list[Value], was_there: list[bool] | None =
         if _flags(annotation, look) & _HIDDEN:
             continue
         is_new = was_there is not None and not was_there[place]
-        found.append(Placed(_words(annotation, look), _rectangle(annotation, look), is_new))
+        is_signature = inherited(annotation, "/FT", look) == "/Sig"
+        found.append(Placed(_words(annotation, look), _rectangle(annotation, look), is_new, is_signature))
     return tuple(found)
 
 
