@@ -28,7 +28,8 @@ def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
     """
     try:
         signed_data = read_signed_data(data)
-        content = signed_data.content if signed_data.content is not None else _only(detached)
+        content = _only(detached)  # the content inside never speaks for another file beside it
+        content = signed_data.content if content is None else content
         signatures, stamps = signers(signed_data, _digest(content), "")
     except DerError as error:
         raise undecodable(error) from error

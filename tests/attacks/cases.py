@@ -12,7 +12,8 @@ class Attack:
 
     name: what is done. attack: makes the document, or file, that must not pass. word: sub-indication of the
     verdict on the attacked signature, or the reason of the error that refuses the document. innocent: makes
-    what looks like it and must pass; `permits` says in words why.
+    what looks like it and must pass; `permits` says in words why. late: judged when the signer's certificate
+    has expired, so that a time-stamp must prove the signature.
     """
 
     name: str
@@ -20,3 +21,4 @@ class Attack:
     word: str
     innocent: Make
     permits: str
+    late: bool = False

@@ -89,7 +89,9 @@ def _add_form(pdf: Pdf, font: Object) -> None:
         fields.append(pdf.make_indirect(entry))
     fields[0].AP = Dictionary(N=look)
     comment = pdf.make_indirect(
-        Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=[370, 270, 390, 290], Contents="de verificat", P=page)
+        Dictionary(
+            Type=Name.Annot, Subtype=Name.Text, Rect=[370, 270, 390, 290], Contents="de verificat", P=page
+        )
     )
     page.Annots = pdf.make_indirect(Array([*fields, comment]))
     pdf.Root.AcroForm = pdf.make_indirect(

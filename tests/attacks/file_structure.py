@@ -174,14 +174,20 @@ ATTACKS = (
     Attack("offsets that are wrong", _wrong_offset, FORMAT, _right_offset, "offsets that are right"),
     Attack("offset of another object", _offset_into_signed_bytes, FORMAT, _two_empty_updates, "no rows"),
     Attack("object that no table lists", _unlisted_object, FORMAT, _comment, "a comment"),
-    Attack("object between revisions", _object_between_revisions, FORMAT, _two_empty_updates, "nothing between"),
+    Attack(
+        "object between revisions", _object_between_revisions, FORMAT, _two_empty_updates, "nothing between"
+    ),
     Attack("object twice in an update", _duplicate_object, FORMAT, _one_object, "once"),
     Attack("junk in an update", _junk, FORMAT, _comment, "a comment"),
     Attack("object after the end", _after_the_end, FORMAT, _blanks_after_the_end, "blanks"),
     Attack("stream longer than it says", _length_too_short, FORMAT, _length_right, "the right length"),
-    Attack("length in an object that lies", _length_by_an_object, FORMAT, _honest_length_by_an_object, "no lie"),
+    Attack(
+        "length in an object that lies", _length_by_an_object, FORMAT, _honest_length_by_an_object, "no lie"
+    ),
     Attack("/Prev to itself", _previous_to_itself, _DAMAGED, _startxref_right, "the right /Prev"),
-    Attack("/Prev over the signature", _previous_over_the_signature, FORMAT, _startxref_right, "the right /Prev"),
+    Attack(
+        "/Prev over the signature", _previous_over_the_signature, FORMAT, _startxref_right, "the right /Prev"
+    ),
     Attack("no /Prev", _without_previous, FORMAT, _startxref_right, "the right /Prev"),
     Attack("/Prev beyond the file", _previous_beyond, _DAMAGED, _startxref_right, "the right /Prev"),
     Attack("hidden cross-reference section", _hidden_section, FORMAT, _startxref_right, "one section"),

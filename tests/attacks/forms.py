@@ -74,7 +74,9 @@ def second_signature(rectangle: list[Written], drawing: bytes, **options: object
     return sign(prepared, field_name="Martor")
 
 
-def _filled(value: bytes = b"Ion", drawing: bytes = b"BT /F1 10 Tf 2 4 Td (Ion) Tj ET", **options: object) -> bytes:
+def _filled(
+    value: bytes = b"Ion", drawing: bytes = b"BT /F1 10 Tf 2 4 Td (Ion) Tj ET", **options: object
+) -> bytes:
     d = opened(**options)
     look = {"/N": Reference(d.free, 0)}
     return d.update(
@@ -144,7 +146,9 @@ def _stray_widget() -> bytes:
 
 def _xfa() -> bytes:
     d = opened()
-    return d.update(d.changed(("/Root", "/AcroForm"), XFA=[b"a", Reference(d.free, 0)]) | {d.free: form(b"", 1, 1)})
+    return d.update(
+        d.changed(("/Root", "/AcroForm"), XFA=[b"a", Reference(d.free, 0)]) | {d.free: form(b"", 1, 1)}
+    )
 
 
 def _default_look() -> bytes:
@@ -152,25 +156,24 @@ def _default_look() -> bytes:
     return d.update(d.changed(("/Root", "/AcroForm"), NeedAppearances="true"))
 
 
-def _locking(lock: Lock) -> bytes:
-    return countersigned(signed(), lock=lock)
-
-
-def _after_a_lock(lock: Lock, what: str) -> bytes:
-    d = Signed(_as_victim(_locking(lock)))
+def _after_a_lock(lock: Lock | None, what: str) -> bytes:
+    """What is done after the secretary's signature, which may lock the form."""
+    d = Signed(countersigned(signed(), lock=lock))
     if what == "field":
-        return d.update(d.changed(d.field_path("nume"), V=b"Eva", AP=None))
+        look = {"/N": Reference(d.free, 0)}
+        drawn = form(b"BT /F1 10 Tf 2 4 Td (Ion) Tj ET", 120, 16, Font=_font(d))
+        return d.update(d.changed(d.field_path("functia"), V=b"Ion", AP=look) | {d.free: drawn})
     if what == "store":
         return d.update(d.changed(("/Root",), DSS={"/Certs": []}))
     return d.update({d.number("/Root", "/AcroForm"): d.value("/Root", "/AcroForm")})
 
 
-def _as_victim(document: bytes) -> bytes:
-    return document
-
-
 def _by_another(certification: Certification) -> bytes:
-    return countersigned(signed(certification=certification))
+    """Signed by hand, as the project's own signer refuses it where nothing may follow."""
+    d = opened(certification=certification)
+    signature = {"/Type": "/Sig", "/SubFilter": "/ETSI.CAdES.detached", "/ByteRange": [0, 1, 2, 1]}
+    value: dict[int, Written] = {d.free: {**signature, "/Contents": b"\xcd"}}
+    return d.update(d.changed(d.field_path("Secretar"), V=Reference(d.free, 0)) | value)
 
 
 def _large_field_filled(drawing: bytes) -> bytes:
@@ -187,44 +190,179 @@ def _large_field_filled(drawing: bytes) -> bytes:
 
 _INVISIBLE = [0, 0, 0, 0]
 _ATTACK_ON_P = (
-    Attack("P1: a field filled", lambda: _filled(certification=_P1), FORMAT, lambda: _validation_data(certification=_P1), "validation data"),
-    Attack("P1: signed by another", lambda: _by_another(_P1), FORMAT, lambda: _by_another(_P2), "P2 permits it"),
-    Attack("P1: a comment", lambda: free_text(_ON_PAPER, _MARK, certification=_P1), FORMAT, lambda: free_text(_ON_PAPER, _MARK, certification=_P3), "P3 permits it"),
-    Attack("P2: a comment (EAA)", lambda: free_text(_OVER_TEXT, _BLOT, certification=_P2), FORMAT, lambda: _filled(certification=_P2), "a field filled"),
-    Attack("P2: a new visible signature (SSA)", lambda: second_signature(_OVER_TEXT, _BLOT, certification=_P2), FORMAT, lambda: second_signature(_INVISIBLE, b"", certification=_P2), "an invisible one"),
-    Attack("P3: a comment over the text (EAA)", lambda: free_text(_OVER_TEXT, _BLOT, certification=_P3), FORMAT, lambda: free_text(_ON_PAPER, _MARK, certification=_P3), "a comment beside it"),
-    Attack("P3: a signature over the text (SSA)", lambda: second_signature(_OVER_TEXT, _BLOT, certification=_P3), FORMAT, lambda: second_signature(_ON_PAPER, _MARK, certification=_P3), "a signature beside it"),
+    Attack(
+        "P1: a field filled",
+        lambda: _filled(certification=_P1),
+        FORMAT,
+        lambda: _validation_data(certification=_P1),
+        "validation data",
+    ),
+    Attack(
+        "P1: signed by another", lambda: _by_another(_P1), FORMAT, lambda: _by_another(_P2), "P2 permits it"
+    ),
+    Attack(
+        "P1: a comment",
+        lambda: free_text(_ON_PAPER, _MARK, certification=_P1),
+        FORMAT,
+        lambda: free_text(_ON_PAPER, _MARK, certification=_P3),
+        "P3 permits it",
+    ),
+    Attack(
+        "P2: a comment (EAA)",
+        lambda: free_text(_OVER_TEXT, _BLOT, certification=_P2),
+        FORMAT,
+        lambda: _filled(certification=_P2),
+        "a field filled",
+    ),
+    Attack(
+        "P2: a new visible signature (SSA)",
+        lambda: second_signature(_OVER_TEXT, _BLOT, certification=_P2),
+        FORMAT,
+        lambda: second_signature(_INVISIBLE, b"", certification=_P2),
+        "an invisible one",
+    ),
+    Attack(
+        "P3: a comment over the text (EAA)",
+        lambda: free_text(_OVER_TEXT, _BLOT, certification=_P3),
+        FORMAT,
+        lambda: free_text(_ON_PAPER, _MARK, certification=_P3),
+        "a comment beside it",
+    ),
+    Attack(
+        "P3: a signature over the text (SSA)",
+        lambda: second_signature(_OVER_TEXT, _BLOT, certification=_P3),
+        FORMAT,
+        lambda: second_signature(_ON_PAPER, _MARK, certification=_P3),
+        "a signature beside it",
+    ),
 )
 _ATTACKS_ON_LOOKS = (
-    Attack("a comment over the text", lambda: free_text(_OVER_TEXT, _BLOT), FORMAT, lambda: free_text(_OVER_TEXT, _MARK), "transparent"),
-    Attack("one digit covered", lambda: free_text([205, 217, 214, 234], b"1 1 1 rg 0 0 9 17 re f 0 g BT /F1 14 Tf 0 5 Td (9) Tj ET"), FORMAT, highlight, "a line marked"),
-    Attack("a comment that is printed alone", lambda: free_text(_OVER_TEXT, _BLOT, 36), FORMAT, lambda: free_text(_ON_PAPER, _MARK, 36), "beside the text"),
-    Attack("a signature over the text", lambda: second_signature(_OVER_TEXT, _BLOT), FORMAT, lambda: countersigned(signed()), "in its field"),
-    Attack("a black box", lambda: free_text(_OVER_TEXT, b"0 0 360 110 re f"), FORMAT, lambda: free_text(_OVER_TEXT, b""), "an empty one"),
-    Attack("a large field filled in", lambda: _large_field_filled(b"1 1 1 rg 0 0 370 235 re f"), FORMAT, lambda: _large_field_filled(b"BT /F1 9 Tf 330 20 Td (9000) Tj ET"), "nothing hidden"),
+    Attack(
+        "a comment over the text",
+        lambda: free_text(_OVER_TEXT, _BLOT),
+        FORMAT,
+        lambda: free_text(_OVER_TEXT, _MARK),
+        "transparent",
+    ),
+    Attack(
+        "one digit covered",
+        lambda: free_text([205, 217, 214, 234], b"1 1 1 rg 0 0 9 17 re f 0 g BT /F1 14 Tf 0 5 Td (9) Tj ET"),
+        FORMAT,
+        highlight,
+        "a line marked",
+    ),
+    Attack(
+        "a comment that is printed alone",
+        lambda: free_text(_OVER_TEXT, _BLOT, 36),
+        FORMAT,
+        lambda: free_text(_ON_PAPER, _MARK, 36),
+        "beside the text",
+    ),
+    Attack(
+        "a signature over the text",
+        lambda: second_signature(_OVER_TEXT, _BLOT),
+        FORMAT,
+        lambda: countersigned(signed()),
+        "in its field",
+    ),
+    Attack(
+        "a black box",
+        lambda: free_text(_OVER_TEXT, b"0 0 360 110 re f"),
+        FORMAT,
+        lambda: free_text(_OVER_TEXT, b""),
+        "an empty one",
+    ),
+    Attack(
+        "a large field filled in",
+        lambda: _large_field_filled(b"1 1 1 rg 0 0 370 235 re f"),
+        FORMAT,
+        lambda: _large_field_filled(b"BT /F1 9 Tf 330 20 Td (9000) Tj ET"),
+        "nothing hidden",
+    ),
 )
 _ATTACKS_ON_FIELDS = (
-    Attack("another look of the same value", _same_value_other_look, FORMAT, _other_value_other_look, "value and look"),
-    Attack("the signature's look", _signature_look, FORMAT, lambda: countersigned(signed()), "another's look"),
-    Attack("the signature's reason", lambda: _signature_value(Reason=b"alt motiv"), FORMAT, _signature_said_again, "the same again"),
-    Attack("the signature moved", lambda: _field(VICTIM, Rect=[0, 0, 400, 300]), FORMAT, _signature_said_again, "the same again"),
-    Attack("the signature unhooked", lambda: _field(VICTIM, V=None), FORMAT, _signature_said_again, "the same again"),
+    Attack(
+        "another look of the same value",
+        _same_value_other_look,
+        FORMAT,
+        _other_value_other_look,
+        "value and look",
+    ),
+    Attack(
+        "the signature's look", _signature_look, FORMAT, lambda: countersigned(signed()), "another's look"
+    ),
+    Attack(
+        "the signature's reason",
+        lambda: _signature_value(Reason=b"alt motiv"),
+        FORMAT,
+        _signature_said_again,
+        "the same again",
+    ),
+    Attack(
+        "the signature moved",
+        lambda: _field(VICTIM, Rect=[0, 0, 400, 300]),
+        FORMAT,
+        _signature_said_again,
+        "the same again",
+    ),
+    Attack(
+        "the signature unhooked",
+        lambda: _field(VICTIM, V=None),
+        FORMAT,
+        _signature_said_again,
+        "the same again",
+    ),
     Attack("a field renamed", lambda: _field("nume", T=b"suma"), FORMAT, _filled, "filled"),
     Attack("a field moved", lambda: _field("nume", Rect=[0, 0, 400, 300]), FORMAT, _filled, "filled"),
-    Attack("a field's action", lambda: _field("nume", AA={"/K": {"/S": "/JavaScript", "/JS": b"x"}}), FORMAT, _filled, "filled"),
+    Attack(
+        "a field's action",
+        lambda: _field("nume", AA={"/K": {"/S": "/JavaScript", "/JS": b"x"}}),
+        FORMAT,
+        _filled,
+        "filled",
+    ),
     Attack("a text field added", _text_field_added, FORMAT, _new_signature_field, "an empty signature field"),
-    Attack("a signature field with an action", lambda: _new_signature_field(AA={"/E": {"/S": "/JavaScript"}}), FORMAT, _new_signature_field, "without one"),
-    Attack("a signature field by a taken name", lambda: _new_signature_field(**{"/T": VICTIM.encode()}), FORMAT, _new_signature_field, "a new name"),
+    Attack(
+        "a signature field with an action",
+        lambda: _new_signature_field(AA={"/E": {"/S": "/JavaScript"}}),
+        FORMAT,
+        _new_signature_field,
+        "without one",
+    ),
+    Attack(
+        "a signature field by a taken name",
+        lambda: _new_signature_field(**{"/T": VICTIM.encode()}),
+        FORMAT,
+        _new_signature_field,
+        "a new name",
+    ),
     Attack("a widget of no field", _stray_widget, FORMAT, lambda: free_text(_ON_PAPER, _MARK), "a comment"),
     Attack("XFA", _xfa, FORMAT, _default_look, "asks readers to draw"),
 )
-_ATTACKS_ON_LOCKS = (
-    Attack("a locked field filled", lambda: _after_a_lock(Lock.FIELDS, "field"), FORMAT, lambda: _after_a_lock(Lock.FIELDS, "form"), "the form again"),
-    Attack("a locked document filled", lambda: _after_a_lock(Lock.DOCUMENT, "field"), FORMAT, lambda: _after_a_lock(Lock.DOCUMENT, "store"), "validation data"),
-)
-LOCKED_BY = "Secretar"
-"""Field of the signature that the locks are of."""
 ATTACKS = (*_ATTACK_ON_P, *_ATTACKS_ON_LOOKS, *_ATTACKS_ON_FIELDS)
 """Attacks on the mayor's signature, which approves or certifies."""
-ATTACKS_ON_LOCKS = _ATTACKS_ON_LOCKS
-"""Attacks on the secretary's signature, which locks."""
+ATTACKS_ON_LOCKS = (
+    Attack(
+        "a locked field filled",
+        lambda: _after_a_lock(Lock.FIELDS, "field"),
+        FORMAT,
+        lambda: _after_a_lock(None, "field"),
+        "not locked",
+    ),
+    Attack(
+        "a locked document filled",
+        lambda: _after_a_lock(Lock.DOCUMENT, "field"),
+        FORMAT,
+        lambda: _after_a_lock(Lock.DOCUMENT, "store"),
+        "validation data",
+    ),
+    Attack(
+        "a locked field's look",
+        lambda: _after_a_lock(Lock.FIELDS, "field"),
+        FORMAT,
+        lambda: _after_a_lock(Lock.FIELDS, "form"),
+        "the form again",
+    ),
+)
+"""Attacks on the secretary's signature, which locks, in the field `LOCKING`."""
+LOCKING = "Secretar"

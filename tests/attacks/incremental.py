@@ -91,9 +91,7 @@ def _page_replaced() -> bytes:
     d = opened()
     page = d.dictionary(*d.page(1)) | {"/Contents": Reference(d.free + 1, 0)}
     kids = [d.items("/Root", "/Pages", "/Kids")[0], Reference(d.free, 0)]
-    return d.update(
-        d.changed(("/Root", "/Pages"), Kids=kids) | {d.free: page, d.free + 1: stream(_FORGED)}
-    )
+    return d.update(d.changed(("/Root", "/Pages"), Kids=kids) | {d.free: page, d.free + 1: stream(_FORGED)})
 
 
 def _catalog_replaced() -> bytes:
@@ -145,7 +143,10 @@ def _metadata() -> bytes:
 
 def _validation_data() -> bytes:
     d = opened()
-    store: dict[int, Written] = {d.free: {"/Certs": [Reference(d.free + 1, 0)]}, d.free + 1: stream(b"\x30\x00")}
+    store: dict[int, Written] = {
+        d.free: {"/Certs": [Reference(d.free + 1, 0)]},
+        d.free + 1: stream(b"\x30\x00"),
+    }
     return d.update(d.changed(("/Root",), DSS=Reference(d.free, 0)) | store)
 
 
@@ -238,22 +239,41 @@ def _comment_edited() -> bytes:
 
 def _information(**entries: Written) -> bytes:
     d = opened()
-    return d.update({d.free: {f"/{key}": value for key, value in entries.items()}}, trailer={"/Info": Reference(d.free, 0)})
+    return d.update(
+        {d.free: {f"/{key}": value for key, value in entries.items()}},
+        trailer={"/Info": Reference(d.free, 0)},
+    )
 
 
 ATTACKS = (
     Attack("content replaced", _content_replaced, FORMAT, _content_said_again, "the same object again"),
-    Attack("content pointed elsewhere", _content_pointed_elsewhere, FORMAT, _content_moved_unchanged, "same bytes"),
-    Attack("content added", _content_added, FORMAT, _content_covered_by_an_object_nobody_uses, "nothing uses it"),
+    Attack(
+        "content pointed elsewhere",
+        _content_pointed_elsewhere,
+        FORMAT,
+        _content_moved_unchanged,
+        "same bytes",
+    ),
+    Attack(
+        "content added", _content_added, FORMAT, _content_covered_by_an_object_nobody_uses, "nothing uses it"
+    ),
     Attack("page turned", _page_turned, FORMAT, _objects_said_again, "the same page again"),
     Attack("page cropped", _page_box, FORMAT, _tab_order, "the tab order is not seen"),
     Attack("pages swapped", _pages_swapped, FORMAT, _pages_said_again, "the same tree again"),
     Attack("page added", _page_added, FORMAT, _content_covered_by_an_object_nobody_uses, "nothing uses it"),
     Attack("page removed", _page_removed, FORMAT, _pages_said_again, "the same tree again"),
     Attack("page replaced", _page_replaced, FORMAT, _pages_said_again, "the same tree again"),
-    Attack("catalog with other pages", _catalog_replaced, FORMAT, _same_catalog_elsewhere, "the same catalog"),
+    Attack(
+        "catalog with other pages", _catalog_replaced, FORMAT, _same_catalog_elsewhere, "the same catalog"
+    ),
     Attack("another catalog", _other_catalog, FORMAT, _same_catalog_elsewhere, "the same catalog"),
-    Attack("OpenAction", lambda: _root(OpenAction=dict(_SCRIPT)), FORMAT, lambda: _root(Version="/2.0"), "newer version"),
+    Attack(
+        "OpenAction",
+        lambda: _root(OpenAction=dict(_SCRIPT)),
+        FORMAT,
+        lambda: _root(Version="/2.0"),
+        "newer version",
+    ),
     Attack("catalog AA", lambda: _root(AA={"/WC": dict(_SCRIPT)}), FORMAT, _metadata, "metadata"),
     Attack("page AA", _page_action, FORMAT, _tab_order, "the tab order is not seen"),
     Attack(
@@ -270,9 +290,17 @@ ATTACKS = (
         lambda: _root(Extensions={"/ESIC": {"/BaseVersion": "/1.7", "/ExtensionLevel": 2}}),
         "developer extensions",
     ),
-    Attack("a page as validation data", _validation_data_that_is_a_page, FORMAT, _validation_data, "validation data"),
+    Attack(
+        "a page as validation data",
+        _validation_data_that_is_a_page,
+        FORMAT,
+        _validation_data,
+        "validation data",
+    ),
     Attack("hidden layer shown", _layer_shown, FORMAT, _layers_said_again, "the same layers again"),
-    Attack("font replaced", lambda: _font(BaseFont="/Symbol"), FORMAT, _font_said_again, "the same font again"),
+    Attack(
+        "font replaced", lambda: _font(BaseFont="/Symbol"), FORMAT, _font_said_again, "the same font again"
+    ),
     Attack(
         "encoding replaced",
         lambda: _font(Encoding={"/Type": "/Encoding", "/Differences": [49, "/nine"]}),
@@ -282,7 +310,9 @@ ATTACKS = (
     ),
     Attack("ToUnicode swapped", _unicode_swapped, FORMAT, _unicode_said_again, "the same map again"),
     Attack("content freed", _content_freed, FORMAT, _unused_freed, "an object that never was"),
-    Attack("content of another generation", _content_by_another_generation, FORMAT, _content_said_again, "again"),
+    Attack(
+        "content of another generation", _content_by_another_generation, FORMAT, _content_said_again, "again"
+    ),
     Attack("key twice", _key_twice, FORMAT, _key_twice_alike, "a key twice with one value"),
     Attack("object reused", _object_taken_for_something_else, FORMAT, _comment_edited, "a comment edited"),
     Attack(

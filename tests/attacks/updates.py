@@ -43,9 +43,7 @@ def stream(raw: bytes, **entries: Value) -> Stream:
 def form(drawing: bytes, width: float, height: float, **resources: Value) -> Stream:
     """A form XObject, such as an appearance."""
     shown_with: Dictionary = {f"/{key}": value for key, value in resources.items()}
-    return stream(
-        drawing, Type="/XObject", Subtype="/Form", BBox=[0, 0, width, height], Resources=shown_with
-    )
+    return stream(drawing, Type="/XObject", Subtype="/Form", BBox=[0, 0, width, height], Resources=shown_with)
 
 
 @dataclass(frozen=True)
