@@ -28,9 +28,8 @@ def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
     """
     try:
         signed_data = read_signed_data(data)
-        content = _only(detached)  # the content inside never speaks for another file beside it
-        content = signed_data.content if content is None else content
-        signatures, stamps = signers(signed_data, _digest(content), "")
+        digest = _digest_of_both(signed_data.content, _only(detached))
+        signatures, stamps = signers(signed_data, digest, "")
     except DerError as error:
         raise undecodable(error) from error
     return DocumentFacts(
@@ -77,6 +76,13 @@ def _only(detached: Sequence[bytes]) -> bytes | None:
             field="detached",
         )
     return detached[0] if detached else None
+
+
+def _digest_of_both(inside: bytes | None, beside: bytes | None) -> ContentDigest:
+    """Content inside never speaks for another file beside it: of two that differ no digest matches."""
+    if inside is not None and beside is not None and inside != beside:
+        return lambda _name: b""
+    return _digest(beside if inside is None else inside)
 
 
 def _digest(content: bytes | None) -> ContentDigest:

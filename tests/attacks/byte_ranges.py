@@ -2,6 +2,7 @@
 
 import re
 
+from signer.validation.pdf.values import Value
 from tests.attacks.cases import Attack
 from tests.attacks.documents import countersigned, opened, signed
 from tests.attacks.incremental import FORMAT
@@ -69,7 +70,7 @@ def _gap_with_an_object() -> bytes:
 
 
 def _moved_second_range() -> bytes:
-    """Wrapped (Mladenov et al. 2019): the signed end is moved behind a forged middle, /ByteRange follows it."""
+    """Wrapped (Mladenov et al. 2019): the signed end is moved, and /ByteRange follows it."""
     start, first, second, length = _numbers()
     tail = signed()[second:]
     forged = b"/Reason(9000 lei)" + b" " * 40
@@ -84,7 +85,7 @@ def _second_range_elsewhere() -> bytes:
     """/ByteRange in an update's copy of the dictionary, which leaves the signed bytes alone."""
     d = opened()
     path = (*d.field_path("Primar"), "/V")
-    numbers = [*_numbers()[:3], _numbers()[3] - 100]
+    numbers: list[Value] = [*_numbers()[:3], _numbers()[3] - 100]
     return d.update(d.changed(path, ByteRange=numbers))
 
 

@@ -1,4 +1,4 @@
-"""What an attack is here: a signed document that was tampered with, beside an innocent one that looks alike."""
+"""What an attack is here: a signed document that was tampered with, beside an innocent look-alike."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

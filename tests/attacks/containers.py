@@ -1,4 +1,4 @@
-"""Attacks on containers (ETSI EN 319 162-1): files renamed, added and taken out, manifests swapped, mimetype."""
+"""Attacks on containers (ETSI EN 319 162-1): files renamed, added, taken out, manifests, mimetype."""
 
 import io
 import tempfile

@@ -1,4 +1,4 @@
-"""The documents that are attacked: a decision of two pages with a form, signed by the project's own signer."""
+"""The documents that are attacked: a decision of two pages with a form, by the project's own signer."""
 
 import io
 import tempfile
@@ -121,5 +121,5 @@ def opened(**options: object) -> Signed:
 
 def countersigned(document: bytes, **options: object) -> bytes:
     """The document with the secretary's signature, visible, in the field that was made for it."""
-    shown = {"field_name": "Secretar", "appearance": AppearanceText("Ion Ionescu", "Secretar")}
-    return sign(document, P384, **{**shown, **options})
+    shown: dict[str, object] = {"field_name": "Secretar", "appearance": AppearanceText("Ion Ionescu")}
+    return sign(document, P384, **(shown | options))  # type: ignore[arg-type]

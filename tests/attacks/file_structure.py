@@ -77,7 +77,7 @@ def _junk() -> bytes:
 
 
 def _after_the_end() -> bytes:
-    d, number = _content()
+    _, number = _content()
     return signed() + _object(number, shown(stream(_FORGED)))
 
 

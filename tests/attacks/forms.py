@@ -1,7 +1,7 @@
 """Attacks through the form: certification (EAA, SSA), locks, names and appearances of fields."""
 
-from signer.pades.options import AppearanceText, Certification, Lock
-from signer.validation.pdf.values import Reference
+from signer.pades.options import Certification, Lock
+from signer.validation.pdf.values import Reference, Value
 from tests.attacks.cases import Attack
 from tests.attacks.documents import VICTIM, countersigned, opened, sign, signed
 from tests.attacks.incremental import FORMAT
@@ -12,8 +12,8 @@ _P2 = Certification.FORM_FILLING
 _P3 = Certification.ANNOTATIONS
 _BLOT = b"1 1 1 rg 0 0 360 160 re f 0 g BT /F1 14 Tf 4 80 Td (Se aproba plata sumei de 9000 lei) Tj ET"
 _MARK = b"1 0 0 RG 2 w 1 1 38 38 re S"
-_OVER_TEXT = [30, 170, 390, 280]
-_ON_PAPER = [350, 230, 390, 270]
+_OVER_TEXT: list[Value] = [30, 170, 390, 280]
+_ON_PAPER: list[Value] = [350, 230, 390, 270]
 
 
 def _font(d: Signed) -> dict[str, Written]:
@@ -78,7 +78,7 @@ def _filled(
     value: bytes = b"Ion", drawing: bytes = b"BT /F1 10 Tf 2 4 Td (Ion) Tj ET", **options: object
 ) -> bytes:
     d = opened(**options)
-    look = {"/N": Reference(d.free, 0)}
+    look: Written = {"/N": Reference(d.free, 0)}
     return d.update(
         d.changed(d.field_path("functia"), V=value, AP=look) | {d.free: form(drawing, 120, 16, Font=_font(d))}
     )
@@ -123,7 +123,7 @@ def _other_value_other_look() -> bytes:
 
 def _signature_look() -> bytes:
     d = opened()
-    look = {"/N": Reference(d.free, 0)}
+    look: Written = {"/N": Reference(d.free, 0)}
     return d.update(d.changed(d.field_path(VICTIM), AP=look) | {d.free: form(_MARK, 140, 40)})
 
 
@@ -160,7 +160,7 @@ def _after_a_lock(lock: Lock | None, what: str) -> bytes:
     """What is done after the secretary's signature, which may lock the form."""
     d = Signed(countersigned(signed(), lock=lock))
     if what == "field":
-        look = {"/N": Reference(d.free, 0)}
+        look: Written = {"/N": Reference(d.free, 0)}
         drawn = form(b"BT /F1 10 Tf 2 4 Td (Ion) Tj ET", 120, 16, Font=_font(d))
         return d.update(d.changed(d.field_path("functia"), V=b"Ion", AP=look) | {d.free: drawn})
     if what == "store":
@@ -171,7 +171,11 @@ def _after_a_lock(lock: Lock | None, what: str) -> bytes:
 def _by_another(certification: Certification) -> bytes:
     """Signed by hand, as the project's own signer refuses it where nothing may follow."""
     d = opened(certification=certification)
-    signature = {"/Type": "/Sig", "/SubFilter": "/ETSI.CAdES.detached", "/ByteRange": [0, 1, 2, 1]}
+    signature: dict[str, Written] = {
+        "/Type": "/Sig",
+        "/SubFilter": "/ETSI.CAdES.detached",
+        "/ByteRange": [0, 1, 2, 1],
+    }
     value: dict[int, Written] = {d.free: {**signature, "/Contents": b"\xcd"}}
     return d.update(d.changed(d.field_path("Secretar"), V=Reference(d.free, 0)) | value)
 
@@ -183,12 +187,13 @@ def _large_field_filled(drawing: bytes) -> bytes:
     d = Signed(unsigned())
     prepared = d.update(d.changed(d.field_path("functia"), Rect=[20, 55, 390, 290]))
     d = Signed(sign(prepared, field_name=VICTIM))
-    look = {"/N": Reference(d.free, 0)}
+    look: Written = {"/N": Reference(d.free, 0)}
     objects = d.changed(d.field_path("functia"), V=b"9000", AP=look)
     return d.update(objects | {d.free: form(drawing, 370, 235, Font=_font(d))})
 
 
-_INVISIBLE = [0, 0, 0, 0]
+_ONE_DIGIT: tuple[Value, ...] = (205, 217, 214, 234)
+_INVISIBLE: list[Value] = [0, 0, 0, 0]
 _ATTACK_ON_P = (
     Attack(
         "P1: a field filled",
@@ -246,7 +251,7 @@ _ATTACKS_ON_LOOKS = (
     ),
     Attack(
         "one digit covered",
-        lambda: free_text([205, 217, 214, 234], b"1 1 1 rg 0 0 9 17 re f 0 g BT /F1 14 Tf 0 5 Td (9) Tj ET"),
+        lambda: free_text(list(_ONE_DIGIT), b"1 1 1 rg 0 0 9 17 re f 0 g BT /F1 14 Tf 0 5 Td (9) Tj ET"),
         FORMAT,
         highlight,
         "a line marked",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 
 from cryptography import x509
@@ -19,7 +19,6 @@ from signer.der import OCTET_STRING, SEQUENCE, SET, tlv
 from tests.attacks.cases import Attack
 from tests.attacks.documents import signed as signed_pdf
 from tests.unit.cades_signatures import (
-    CONTENT,
     DETACHED,
     OPTIONS,
     P256,
@@ -245,7 +244,7 @@ _TRICKS: tuple[tuple[str, Trick, str, str, Trick, str], ...] = (
     (
         "attributes as content",
         attributes_as_content,
-        CRYPTO,
+        HASH,
         "SIGNATURE_CONTENT_ENCAPSULATED",
         as_it_is,
         "as they are",
@@ -292,23 +291,21 @@ _TRICKS: tuple[tuple[str, Trick, str, str, Trick, str], ...] = (
     ("bytes after it", bytes_after, "", FORMAT, as_it_is, "none"),
 )
 ATTACKS = tuple(
-    Attack(name, lambda trick=trick: in_pdf(trick), word, lambda innocent=innocent: in_pdf(innocent), permits)
+    Attack(name, partial(in_pdf, trick), word, partial(in_pdf, innocent), permits)
     for name, trick, _, word, innocent, permits in _TRICKS
 )
 """Tricks in the gap of a signed PDF."""
 ATTACKS_BESIDE = (
     *(
-        Attack(
-            name, lambda trick=trick: beside(trick), word, lambda innocent=innocent: beside(innocent), permits
-        )
+        Attack(name, partial(beside, trick), word, partial(beside, innocent), permits)
         for name, trick, word, _, innocent, permits in _TRICKS
         if word
     ),
     Attack(
         "time-stamp of another",
-        lambda: beside(foreign_timestamp),
+        partial(beside, foreign_timestamp),
         "OUT_OF_BOUNDS_NOT_REVOKED",
-        lambda: beside(own_timestamp),
+        partial(beside, own_timestamp),
         "its own",
         late=True,
     ),

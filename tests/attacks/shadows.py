@@ -1,4 +1,4 @@
-"""Shadow attacks (Mainka et al., NDSS 2021): what the attacker prepared before it was signed, shown afterwards."""
+"""Shadow attacks (Mainka et al., NDSS 2021): what was prepared before signing, shown afterwards."""
 
 from functools import cache
 

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.values import Dictionary, Reference, Stream, Value
 
-Written = Value | bytes
-"""An object to be written: a value, or `raw(…)`."""
-
 
 class Raw(bytes):
     """Octets that are written as they are."""
+
+
+Written: TypeAlias = Value
+"""An object to be written: a value, or octets that are `Raw`."""
 
 
 def shown(value: Value) -> bytes:
