@@ -111,7 +111,7 @@ def sign(document: bytes, key: SoftwareKey = P256, **options: object) -> bytes:
 @cache
 def signed(**options: object) -> bytes:
     """The decision with the mayor's signature."""
-    return sign(unsigned(), field_name=VICTIM, **options)
+    return sign(unsigned(), P256, **({"field_name": VICTIM} | options))
 
 
 def opened(**options: object) -> Signed:
@@ -122,4 +122,4 @@ def opened(**options: object) -> Signed:
 def countersigned(document: bytes, **options: object) -> bytes:
     """The document with the secretary's signature, visible, in the field that was made for it."""
     shown: dict[str, object] = {"field_name": "Secretar", "appearance": AppearanceText("Ion Ionescu")}
-    return sign(document, P384, **(shown | options))  # type: ignore[arg-type]
+    return sign(document, P384, **(shown | options))

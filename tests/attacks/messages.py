@@ -35,6 +35,7 @@ _OTHER = b"DISPOZITIE nr. 5: plata a 9000 lei\n"
 _SHA512 = bytes.fromhex("0609608648016503040203")
 _SHA256 = bytes.fromhex("0609608648016503040201")
 _ECDSA_SHA256, _ECDSA_SHA512 = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040304")
+_UNKNOWN = bytes.fromhex("06082b06010401868d1f")
 _SIGNED, _UNSIGNED = 0xA0, 0xA1
 _ATTRIBUTES, _VALUE = 3, 5
 """Places of the signed attributes and of the signature value in a SignerInfo."""
@@ -219,9 +220,9 @@ def signed_attribute_unsigned(parts: SignedDataParts) -> bytes:
     return changed.with_signer(0, signer.with_unsigned(last)).encode()
 
 
-def unsigned_digest(parts: SignedDataParts) -> bytes:
-    """A message-digest among what is not signed, which means nothing."""
-    return _with_unsigned(parts, attribute(ID_MESSAGE_DIGEST, tlv(OCTET_STRING, sha256(_OTHER).digest())))
+def unknown_attribute(parts: SignedDataParts) -> bytes:
+    """An attribute that nobody knows among what is not signed."""
+    return _with_unsigned(parts, attribute(_UNKNOWN, tlv(OCTET_STRING, sha256(_OTHER).digest())))
 
 
 def bytes_after(parts: SignedDataParts) -> bytes:
@@ -244,15 +245,15 @@ _TRICKS: tuple[tuple[str, Trick, str, str, Trick, str], ...] = (
     (
         "attributes as content",
         attributes_as_content,
-        HASH,
+        CRYPTO,
         "SIGNATURE_CONTENT_ENCAPSULATED",
         as_it_is,
         "as they are",
     ),
     ("no attributes", without_attributes, CRYPTO, CRYPTO, as_it_is, "as they are"),
     ("an attribute taken out", attribute_taken_out, CRYPTO, CRYPTO, as_it_is, "as they are"),
-    ("message-digest twice", digest_twice, FORMAT, FORMAT, unsigned_digest, "an unsigned one"),
-    ("message-digest replaced", digest_replaced, HASH, HASH, unsigned_digest, "an unsigned one"),
+    ("message-digest twice", digest_twice, FORMAT, FORMAT, unknown_attribute, "an unknown one, unsigned"),
+    ("message-digest replaced", digest_replaced, HASH, HASH, unknown_attribute, "an unknown one, unsigned"),
     ("another digest algorithm", digest_algorithm, HASH, HASH, digest_set_confused, "one that nobody needs"),
     (
         "another signature algorithm",
@@ -284,7 +285,7 @@ _TRICKS: tuple[tuple[str, Trick, str, str, Trick, str], ...] = (
         signed_attribute_unsigned,
         CRYPTO,
         CRYPTO,
-        unsigned_digest,
+        unknown_attribute,
         "one more",
     ),
     ("content inside", content_inside(_OTHER), HASH, "SIGNATURE_CONTENT_ENCAPSULATED", as_it_is, "detached"),
