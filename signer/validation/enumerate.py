@@ -111,7 +111,7 @@ def _is_usage_right(value: Dictionary, analysis: ChangeAnalysis) -> bool:
     references = analysis.document.now(value.get("/Reference"))
     items = references if isinstance(references, list) else []
     found = [analysis.document.now(item) for item in items]
-    methods = {item.get("/TransformMethod") for item in found if isinstance(item, dict)}
+    methods = {str(item.get("/TransformMethod")) for item in found if isinstance(item, dict)}
     return bool(methods) and methods <= {"/UR", "/UR3"}
 
 

@@ -304,6 +304,13 @@ _ATTACKS_ON_FIELDS = (
         "the same again",
     ),
     Attack(
+        "the signature's transform is no name",
+        lambda: _signature_value(Reference=[{"/TransformMethod": {}}]),
+        FORMAT,
+        _signature_said_again,
+        "the same again",
+    ),
+    Attack(
         "the signature moved",
         lambda: _field(VICTIM, Rect=[0, 0, 400, 300]),
         FORMAT,
