@@ -16,7 +16,7 @@ from signer.validation.facts import DocumentFacts, SignatureFacts
 from signer.validation.pdf.appearance import comparison, pixels
 from signer.validation.pdf.appearance.picture import side_by_side
 from signer.validation.pdf.appearance.rendering import Bitmap
-from signer.validation.pdf.values import Reference
+from signer.validation.pdf.values import Reference, Value
 from signer.validation.plain import from_plain, to_plain
 from tests.attacks import forms
 from tests.attacks.documents import VICTIM, countersigned, opened, saved, sign, signed, unsigned
@@ -114,17 +114,71 @@ def test_a_little_that_a_signature_hides_is_held_against_certifications(
     assert bool(facts.visual_changes) is (certification is not None)
 
 
-def test_a_filled_field_that_hides_a_line_is_a_finding() -> None:
+@pytest.mark.parametrize(
+    ("drawn", "expected"), [(b"(..........................) Tj", "allowed"), (b"(1000 lei) Tj", "forbidden")]
+)
+def test_a_filled_field_may_hide_lines_but_no_words(drawn: bytes, expected: str) -> None:
     d = Signed(unsigned())
-    over_text = d.update(d.changed(d.field_path("functia"), Rect=[30, 215, 300, 235]))
-    d = Signed(sign(over_text, field_name=VICTIM))
-    look = form(b"1 1 1 rg 0 0 270 20 re f", 270, 20)
-    filled = d.update(
-        d.changed(d.field_path("functia"), V=b"x", AP={"/N": Reference(d.free, 0)}) | {d.free: look}
-    )
-    facts = victim(filled)
+    page = stream(b"BT /F1 14 Tf 44 112 Td %s ET" % drawn)
+    d = Signed(sign(d.update({d.number(*d.page(), "/Contents"): page}), field_name=VICTIM))
+    opaque = form(b"1 1 1 rg 0 0 120 16 re f", 120, 16)
+    look: Value = {"/N": Reference(d.free, 0)}
+    facts = victim(d.update(d.changed(d.field_path("functia"), V=b"x", AP=look) | {d.free: opaque}))
+    assert facts.modification == expected
+    words = "field 'functia' changed on page 1 hides what was there"
+    assert words in (facts.findings if expected == "allowed" else facts.changes)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "contradicts"),
+    [
+        (b"9000", b"(1000) Tj", True),
+        (b"1000", b"(1 000,00 lei) Tj", False),
+        (b"Ana", b"[(A) -20 (na)] TJ", False),
+        (b"Ana", b"(\\001\\002) Tj", False),
+        (b"\xfe\xff\x02\x18", b"(Eva) Tj", False),
+        (b"Ana", b"", False),
+    ],
+)
+def test_a_field_that_shows_other_words_than_its_value(value: bytes, shown: bytes, contradicts: bool) -> None:
+    d = opened()
+    look: Value = {"/N": Reference(d.free, 0)}
+    drawn = form(b"BT /F1 10 Tf 2 4 Td %s ET" % shown, 120, 16)
+    facts = victim(d.update(d.changed(d.field_path("functia"), V=value, AP=look) | {d.free: drawn}))
     assert facts.modification == "allowed"
-    assert "field 'functia' changed on page 1 hides what was there" in facts.findings
+    assert ("field 'functia' shows other words than its value" in facts.findings) is contradicts
+
+
+def _with_hidden_comment() -> Signed:
+    """Signed with a comment that no reader shows, which lies over the sum."""
+    d = Signed(unsigned())
+    comments: list[Value] = [*d.items(*d.page(), "/Annots"), Reference(d.free, 0)]
+    comment: Value = {
+        "/Type": "/Annot",
+        "/Subtype": "/FreeText",
+        "/Rect": [200, 215, 260, 235],
+        "/F": 2,
+        "/AP": {"/N": Reference(d.free + 1, 0)},
+    }
+    cover = form(b"1 1 1 rg 0 0 60 20 re f", 60, 20)
+    prepared = d.update({d.number(*d.page(), "/Annots"): comments, d.free: comment, d.free + 1: cover})
+    return Signed(sign(prepared, field_name=VICTIM))
+
+
+def test_a_comment_that_was_hidden_when_it_was_signed_hides_nothing_later() -> None:
+    d = _with_hidden_comment()
+    comment = (*d.page(), "/Annots", 5)
+    assert victim(d.update(d.changed(comment, F=4))).modification == "forbidden"
+    assert victim(d.update(d.changed(comment, Contents=b"verificat"))).modification == "allowed"
+
+
+def test_a_comment_that_hid_something_before_may_be_edited() -> None:
+    d = _with_hidden_comment()
+    shown = Signed(d.update(d.changed((*d.page(), "/Annots", 5), F=4)))
+    second = Signed(sign(shown.data, field_name="Secretar"))
+    edited = second.update(second.changed((*second.page(), "/Annots", 5), Contents=b"verificat"))
+    (later,) = [s for s in read_facts(edited).signatures if s.field == "Secretar"]
+    assert later.modification == "allowed"
 
 
 def _transformed(change: Callable[[pikepdf.Page], None]) -> bytes:

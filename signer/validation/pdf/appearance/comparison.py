@@ -7,9 +7,9 @@ Three questions for a page that a revision touched:
 2. Does a new annotation, or the widget of a new signature, hide what was there? Then the reader no longer
    sees what was signed, whatever the permission says of annotations. Of a signature that hides little that is
    held against certifications alone: badly placed signatures are too common.
-3. Does a field that was there cover a large part of the page now that it is filled in?
+3. Does a field that was there hide words of the page now that it is filled in?
 
-An overlap that hides nothing is a finding. Pages beyond the budget are findings too: the analysis of changes
+An overlap that hides nothing is a finding, and so is a field that shows other words than its value. Pages beyond the budget are findings too: the analysis of changes
 is whole without pictures.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from signer.validation.pdf.appearance import picture, pixels
 from signer.validation.pdf.appearance.pixels import Box
-from signer.validation.pdf.appearance.rendering import Bitmap, NotDrawnError, State, draw
+from signer.validation.pdf.appearance.rendering import Bitmap, NotDrawnError, State, draw, text_within
 from signer.validation.pdf.appearance.steps import PageStep, Placed, Rectangle, overlap
 from signer.validation.pdf.revisions import Document
 
@@ -30,8 +30,8 @@ MAX_SECONDS = 8.0
 MAX_PICTURES = 6
 """Most pictures that are made for one document."""
 
-_LARGE = 0.25
-"""Part of the page from which on a filled field may not hide what is under it."""
+_EDGE = 2.0
+"""Points by which the rectangle of a field commonly reaches over the words beside it."""
 _MUCH = 0.05
 """Part of what the page shows that no new signature may hide."""
 _MAX_FINDINGS = 20
@@ -103,6 +103,8 @@ class _Comparison:
 
     def look_at(self, step: PageStep) -> None:
         self._overlaps(step)
+        for sentence in step.contradictions:
+            self._find(step.revision, sentence)
         if not self._budget.spend():
             self._skipped.setdefault(step.revision, []).append(step.page + 1)
             return
@@ -111,7 +113,7 @@ class _Comparison:
 
     def _compare(self, step: PageStep, printed: bool) -> None:
         before = self._drawn(step, -1, step.gone, printed)
-        after = self._drawn(step, 0, (*step.changed, *step.new), printed)
+        after = self._drawn(step, 0, (*step.filled, *step.new), printed)
         whole = self._drawn(step, 0, (), printed)
         where = f"page {step.page + 1}" + (" in print" if printed else "")
         if before is None and after is None:
@@ -126,10 +128,11 @@ class _Comparison:
         elif (box_of_all := pixels.difference(before, after)) is not None:
             self._see(step, f"{where} looks different", box_of_all, (before, whole))
         else:
-            filled = self._drawn(step, 0, step.new, printed) if step.new and step.changed else None
+            filled = self._drawn(step, 0, step.new, printed) if step.new and step.filled else None
             stages = before, filled or (before if step.new else whole), whole
             self._hidden_by_fields(step, where, stages[:2])
-            self._hidden_by_new(step, where, stages[1:])
+            shown = self._drawn(step, -1, (), printed) if step.gone else before
+            self._hidden_by_new(step, where, stages[1:], shown or before)
 
     def _drawn(self, step: PageStep, offset: int, without: tuple[int, ...], printed: bool) -> Bitmap | None:
         """The page in the step's revision, or with -1 in that before it."""
@@ -147,35 +150,45 @@ class _Comparison:
             self._last = key, bitmap
         return bitmap
 
-    def _hidden_by_new(self, step: PageStep, where: str, shown: tuple[Bitmap, Bitmap]) -> None:
-        """A new annotation must not hide anything."""
+    def _hidden_by_new(
+        self, step: PageStep, where: str, shown: tuple[Bitmap, Bitmap], before: Bitmap
+    ) -> None:
+        """A new annotation must not hide anything; one that did so before may go on."""
         hidden = pixels.hidden(*shown)
-        if hidden is not None:
-            new = [item for item in step.placed if item.is_new]
-            culprits = [item for item in new if _touches(item, hidden.box, shown[1])] or new
-            words = f"{_words(culprits) or 'an annotation'} added on {where} hides what was there"
-            signing = bool(culprits) and all(item.is_signature for item in culprits)
-            self._see(step, words, hidden.box, shown, tolerated=signing and hidden.part < _MUCH)
+        if hidden is None or pixels.hidden(before, shown[1]) is None:
+            return
+        new = [item for item in step.placed if not item.is_field_seen]
+        culprits = [item for item in new if _touches(item, hidden.box, shown[1])] or new
+        words = f"{_words(culprits) or 'an annotation'} added on {where} hides what was there"
+        signing = bool(culprits) and all(item.is_signature for item in culprits)
+        self._see(step, words, hidden.box, shown, tolerated=signing and hidden.part < _MUCH)
 
     def _hidden_by_fields(self, step: PageStep, where: str, shown: tuple[Bitmap, Bitmap]) -> None:
-        """What was there when it was signed may be filled in, but not be laid over the page."""
+        """What was there when it was signed may be filled in and hide lines, but no words."""
         hidden = pixels.hidden(*shown)
         if hidden is None:
             return
-        there = [item for item in step.placed if not item.is_new]
+        there = [item for item in step.placed if item.is_field_seen]
         culprits = [item for item in there if _touches(item, hidden.box, shown[1])] or there
-        words = f"{_words(culprits) or 'an annotation'} changed on {where} hides what was there"
-        area = shown[1].width * shown[1].height / shown[1].scale ** 2
-        if any(_area(item.rectangle) > _LARGE * area for item in culprits):
+        words = f"{_words(culprits) or 'a field'} changed on {where} hides what was there"
+        if any(self._is_over_words(step, item) for item in culprits if not item.is_signature):
             self._see(step, words, hidden.box, shown)
         else:
             self._find(step.revision, words)
 
+    def _is_over_words(self, step: PageStep, item: Placed) -> bool:
+        """Whether the page has letters or digits well within the rectangle."""
+        left, bottom, right, top = item.rectangle
+        within = left + _EDGE, bottom + _EDGE, right - _EDGE, top - _EDGE
+        end = self._document.revisions[step.revision].padded_end
+        state = State(self._document.data, end, step.page, step.annotations[1])
+        return any(letter.isalnum() for letter in text_within(state, within))
+
     def _overlaps(self, step: PageStep) -> None:
         for item in step.placed:
-            if not item.is_new:
+            if item.is_field_seen:
                 continue
-            others = [other for other in step.placed if not other.is_new]
+            others = [other for other in step.placed if other.is_field_seen]
             below = [o for o in (*step.kept, *others) if overlap(item.rectangle, o.rectangle)]
             if below:
                 words = f"{item.words} added on page {step.page + 1} overlaps {_words(below)}"
@@ -210,10 +223,6 @@ def _in_points(box: Box, page: Bitmap) -> Rectangle:
 
 def _touches(item: Placed, box: Box, page: Bitmap) -> bool:
     return overlap(item.rectangle, _in_points(box, page))
-
-
-def _area(rectangle: Rectangle) -> float:
-    return (rectangle[2] - rectangle[0]) * (rectangle[3] - rectangle[1])
 
 
 def _words(items: Iterable[Placed]) -> str:

@@ -65,6 +65,16 @@ def draw(state: State, without: Collection[int] = (), *, printed: bool = False) 
             raise NotDrawnError("the page is not drawn") from error
 
 
+def text_within(state: State, rectangle: tuple[float, float, float, float]) -> str:
+    """The text of the page's content within left, bottom, right, top in user space; "" where none is read."""
+    with _opened(state.data, state.size) as document:
+        try:
+            text: str = document[state.page].get_textpage().get_text_bounded(*rectangle)
+        except (pypdfium2.PdfiumError, IndexError):
+            return ""
+        return text
+
+
 def _leave_out(document: pypdfium2.PdfDocument, state: State, without: Collection[int]) -> None:
     """Take annotations out of the page before anything draws them."""
     page = raw.FPDF_LoadPage(document, state.page)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from signer.validation.pdf.appearance.field_text import contradiction
 from signer.validation.pdf.comparer import Level
 from signer.validation.pdf.fields import full_name, inherited, is_visible
 from signer.validation.pdf.revisions import Document
@@ -36,11 +37,14 @@ _UNSEEN = frozenset(
 
 @dataclass(frozen=True)
 class Placed:
-    """An annotation that a revision added or changed: what it is in words, and where it is drawn."""
+    """An annotation: what it is in words, and where it is drawn.
+
+    is_field_seen: whether it is the widget of a field that was to be seen before. is_signature: of what kind.
+    """
 
     words: str
     rectangle: Rectangle
-    is_new: bool
+    is_field_seen: bool
     is_signature: bool
 
 
@@ -49,19 +53,22 @@ class PageStep:
     """A page that a revision touched.
 
     revision: index of the revision that did it. page: from 0. gone: places in the former /Annots of what is
-    not kept. changed, new: places in the present /Annots. kept: what is kept, in words, with its rectangle.
+    not kept. filled: places in the present /Annots of fields that were to be seen before and were changed.
+    new: places there of all else that is not kept. placed, kept: what is not kept, and what is.
     annotations: how many there were and are. printed: whether some of it shows on paper alone.
+    contradictions: sentences on fields that show other words than their value.
     """
 
     revision: int
     page: int
     gone: tuple[int, ...] = ()
-    changed: tuple[int, ...] = ()
+    filled: tuple[int, ...] = ()
     new: tuple[int, ...] = ()
     placed: tuple[Placed, ...] = ()
     kept: tuple[Placed, ...] = ()
     annotations: tuple[int, int] = (0, 0)
     printed: bool = False
+    contradictions: tuple[str, ...] = ()
 
 
 @dataclass
@@ -218,17 +225,34 @@ def _page_step(
     ]
     gone = tuple(place for place, kept in enumerate(kept_before) if not kept)
     others = [place for place, kept in enumerate(kept_now) if not kept]
-    was_there = [new.annotations[place] in old.annotations for place in others]
+    filled = [
+        place
+        for place in others
+        if new.annotations[place] in old.annotations
+        and _is_field_seen(new.annotations[place], document.before)
+    ]
     return PageStep(
         document.position,
         index,
         gone,
-        tuple(place for place, there in zip(others, was_there, strict=True) if there),
-        tuple(place for place, there in zip(others, was_there, strict=True) if not there),
-        _placed(document.now, [new.annotations[place] for place in others], was_there),
+        tuple(filled),
+        tuple(place for place in others if place not in filled),
+        _placed(document.now, [new.annotations[place] for place in others], [p in filled for p in others]),
         _placed(document.now, [a for a, kept in zip(new.annotations, kept_now, strict=True) if kept]),
         (len(old.annotations), len(new.annotations)),
         any(_flags(new.annotations[place], document.now) & _ON_PAPER_ALONE for place in others),
+        tuple(filter(None, (contradiction(new.annotations[p], document.now) for p in others))),
+    )
+
+
+def _is_field_seen(item: Value, look: Look) -> bool:
+    """Whether it is the widget of a field, in a place that a reader shows."""
+    widget = look(item)
+    return (
+        isinstance(widget, dict)
+        and inherited(widget, "/FT", look) is not None
+        and is_visible(widget, look)
+        and not _flags(widget, look) & (_HIDDEN | _ON_PAPER_ALONE)
     )
 
 
@@ -248,7 +272,7 @@ def _content_touched(document: Document, states: tuple[_Page, _Page], written: s
     return not (old.content | new.content).isdisjoint(written - lists - {new.value.number})
 
 
-def _placed(look: Look, annotations: list[Value], was_there: list[bool] | None = None) -> tuple[Placed, ...]:
+def _placed(look: Look, annotations: list[Value], filled: list[bool] | None = None) -> tuple[Placed, ...]:
     """Those of the annotations that have an area and are not hidden."""
     found = []
     for place, item in enumerate(annotations):
@@ -257,9 +281,11 @@ def _placed(look: Look, annotations: list[Value], was_there: list[bool] | None =
             continue
         if _flags(annotation, look) & _HIDDEN:
             continue
-        is_new = was_there is not None and not was_there[place]
+        is_field_seen = filled is not None and filled[place]
         is_signature = inherited(annotation, "/FT", look) == "/Sig"
-        found.append(Placed(_words(annotation, look), _rectangle(annotation, look), is_new, is_signature))
+        found.append(
+            Placed(_words(annotation, look), _rectangle(annotation, look), is_field_seen, is_signature)
+        )
     return tuple(found)
 
 
