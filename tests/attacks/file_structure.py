@@ -1,8 +1,14 @@
 """Attacks on the file itself: cross-reference sections that lie, hidden objects, lengths and /Prev."""
 
-from signer.validation.pdf.values import Reference
+import io
+import zlib
+from functools import cache
+
+import pikepdf
+
+from signer.validation.pdf.values import Reference, Stream
 from tests.attacks.cases import Attack
-from tests.attacks.documents import opened, signed
+from tests.attacks.documents import VICTIM, opened, sign, signed, unsigned
 from tests.attacks.incremental import FORMAT
 from tests.attacks.updates import Raw, Signed, shown, stream
 
@@ -170,6 +176,73 @@ def _signed_alone() -> bytes:
     return signed()
 
 
+def _twice_in_an_object_stream() -> bytes:
+    """Readers that look by number and by place see different pages."""
+    d = opened()
+    turned = d.dictionary(*d.page()) | {"/Rotate": 180}
+    return d.compressed((d.number(*d.page()), turned), (d.number(*d.page()), d.value(*d.page())))
+
+
+def _once_in_an_object_stream() -> bytes:
+    d = opened()
+    return d.compressed((d.number(*d.page()), d.value(*d.page())))
+
+
+def _changed_in_an_object_stream() -> bytes:
+    d = opened()
+    return d.compressed((d.number(*d.page()), d.dictionary(*d.page()) | {"/Rotate": 180}))
+
+
+@cache
+def _measured() -> Signed:
+    """The decision signed with a content stream whose length is an object of its own."""
+    d = Signed(unsigned())
+    content = d.stream(*d.page(), "/Contents").raw
+    raw = Raw(b"<</Length %d 0 R>> stream\n%s\nendstream" % (d.free, content))
+    prepared = d.update({d.number(*d.page(), "/Contents"): raw, d.free: len(content)})
+    return Signed(sign(prepared, field_name=VICTIM))
+
+
+def _length_changed() -> bytes:
+    d = _measured()
+    return d.update({d.number(*d.page(), "/Contents", "/Length"): 60})
+
+
+def _length_said_again() -> bytes:
+    d = _measured()
+    path = (*d.page(), "/Contents", "/Length")
+    return d.update({d.number(*path): d.value(*path)})
+
+
+@cache
+def _packed() -> Signed:
+    """The decision signed with its objects in object streams."""
+    with pikepdf.open(io.BytesIO(unsigned())) as pdf:
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, static_id=True)
+    return Signed(sign(out.getvalue(), field_name=VICTIM))
+
+
+def _object_stream_overwritten() -> bytes:
+    d = _packed()
+    number = min(e.place for e in d.document.entries.values() if e.kind == "compressed")
+    container = d.document.get(Reference(number, 0))
+    assert isinstance(container, Stream)
+    plain = zlib.decompress(container.raw).replace(b"400", b"200")
+    kept = {key: value for key, value in container.dictionary.items() if key != "/Filter"}
+    return d.update({number: Stream(kept, plain)})
+
+
+def _packed_page_said_again() -> bytes:
+    d = _packed()
+    return d.update({d.number(*d.page()): d.value(*d.page())})
+
+
+def _beyond_the_size() -> bytes:
+    d, number = _content()
+    return d.update({number: d.stream(*d.page(), "/Contents")}, trailer={"/Size": number})
+
+
 ATTACKS = (
     Attack("offsets that are wrong", _wrong_offset, FORMAT, _right_offset, "offsets that are right"),
     Attack("offset of another object", _offset_into_signed_bytes, FORMAT, _two_empty_updates, "no rows"),
@@ -193,6 +266,19 @@ ATTACKS = (
     Attack("hidden cross-reference section", _hidden_section, FORMAT, _startxref_right, "one section"),
     Attack("startxref of the revision before", _startxref_elsewhere, FORMAT, _startxref_right, "its own"),
     Attack("encrypted by an update", _encrypted_later, FORMAT, _identifier_kept, "not encrypted"),
+    Attack(
+        "object twice in an object stream",
+        _twice_in_an_object_stream,
+        FORMAT,
+        _once_in_an_object_stream,
+        "once",
+    ),
+    Attack(
+        "object in an object stream", _changed_in_an_object_stream, FORMAT, _once_in_an_object_stream, "again"
+    ),
+    Attack("object stream overwritten", _object_stream_overwritten, FORMAT, _packed_page_said_again, "again"),
+    Attack("length of the content changed", _length_changed, FORMAT, _length_said_again, "again"),
+    Attack("object beyond the size", _beyond_the_size, FORMAT, _right_offset, "within it"),
     Attack("header changed", _header_changed, "HASH_FAILURE", _signed_alone, "as signed"),
 )
 """Attacks on the mayor's approval signature."""

@@ -154,6 +154,32 @@ class Signed:
         out += b"trailer\n" + shown(self._trailer(update, rows)) + b"\nstartxref\n%d\n%%%%EOF\n" % start
         return bytes(out + update.after)
 
+    def compressed(self, *objects: tuple[int, Written]) -> bytes:
+        """The document with an update of one object stream and a cross-reference stream.
+
+        The last object of a number is the one that the cross-reference stream names.
+        """
+        written = [shown(value) for _, value in objects]
+        starts = [sum(len(each) + 1 for each in written[:place]) for place in range(len(written))]
+        pairs = zip(objects, starts, strict=True)
+        head = b" ".join(b"%d %d" % (number, start) for (number, _), start in pairs) + b" "
+        container = stream(head + b" ".join(written), Type="/ObjStm", N=len(objects), First=len(head))
+        out = bytearray(self.data + b"\n")
+        places = {number: (2, self.free, place) for place, (number, _) in enumerate(objects)}
+        for number, value in ((self.free, container), (self.free + 1, None)):
+            places[number] = (1, len(out), 0)
+            if value is not None:
+                out += b"%d 0 obj\n" % number + shown(value) + b"\nendobj\n"
+        numbers = sorted(places)
+        rows = b"".join(
+            bytes([k]) + place.to_bytes(4, "big") + bytes([i]) for k, place, i in (places[n] for n in numbers)
+        )
+        section = stream(rows, Type="/XRef", W=[1, 4, 1], Index=[x for n in numbers for x in (n, 1)])
+        section.dictionary |= self._trailer(Update(), {n: b"" for n in numbers})
+        start = len(out)
+        out += b"%d 0 obj\n" % (self.free + 1) + shown(section) + b"\nendobj\n"
+        return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)
+
     def _trailer(self, update: Update, rows: Mapping[int, bytes]) -> Dictionary:
         kept = ("/Root", "/Info", "/ID")
         trailer = {key: value for key, value in self.document.trailer.items() if key in kept}

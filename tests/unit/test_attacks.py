@@ -8,7 +8,16 @@ import pytest
 
 from pecete.errors import PeceteError
 from signer.validation import ValidationPolicy, validate
-from tests.attacks import byte_ranges, containers, file_structure, forms, incremental, messages, shadows
+from tests.attacks import (
+    byte_ranges,
+    containers,
+    file_structure,
+    forms,
+    incremental,
+    messages,
+    overlays,
+    shadows,
+)
 from tests.attacks.cases import Attack
 from tests.attacks.documents import VICTIM
 from tests.unit.cades_signatures import CONTENT
@@ -23,6 +32,7 @@ PDF = {
     "byte ranges": byte_ranges.ATTACKS,
     "shadow": shadows.ATTACKS,
     "form": forms.ATTACKS,
+    "overlay": overlays.ATTACKS,
     "message": messages.ATTACKS,
 }
 
@@ -82,5 +92,5 @@ def test_content_inside_does_not_speak_for_another_file(tmp_path: Path) -> None:
 
 
 def test_without_pictures_what_only_pictures_show_is_the_permission_alone() -> None:
-    (attack,) = (case for case in forms.ATTACKS if case.name == "a black box")
+    (attack,) = (case for case in overlays.ATTACKS if case.name == "a black box")
     assert word(attack.attack(), VICTIM, replace(OFF, rendering=False)) == "passed"

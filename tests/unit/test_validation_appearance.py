@@ -18,7 +18,7 @@ from signer.validation.pdf.appearance.picture import side_by_side
 from signer.validation.pdf.appearance.rendering import Bitmap
 from signer.validation.pdf.values import Reference, Value
 from signer.validation.plain import from_plain, to_plain
-from tests.attacks import forms
+from tests.attacks import overlays
 from tests.attacks.documents import VICTIM, countersigned, opened, saved, sign, signed, unsigned
 from tests.attacks.updates import Signed, form, stream
 
@@ -82,14 +82,14 @@ def test_without_rendering_the_rules_alone_speak() -> None:
 
 
 def test_signatures_after_the_change_are_not_blamed() -> None:
-    later = countersigned(forms.free_text([30, 170, 390, 280], b"1 1 1 rg 0 0 360 110 re f"))
+    later = countersigned(overlays.free_text([30, 170, 390, 280], b"1 1 1 rg 0 0 360 110 re f"))
     first, second = read_facts(later).signatures
     assert (first.modification, second.modification) == ("forbidden", "none")
     assert second.visual_changes == ()
 
 
 def test_an_overlap_that_hides_nothing_is_a_finding() -> None:
-    over_the_field = forms.free_text([35, 8, 185, 55], b"1 0 0 RG 1 1 148 45 re S")
+    over_the_field = overlays.free_text([35, 8, 185, 55], b"1 0 0 RG 1 1 148 45 re S")
     facts = victim(over_the_field)
     assert facts.modification == "allowed"
     assert facts.findings == (
@@ -104,7 +104,7 @@ def test_an_overlap_that_hides_nothing_is_a_finding() -> None:
 def test_a_little_that_a_signature_hides_is_held_against_certifications(
     certification: Certification | None, expected: str
 ) -> None:
-    covered = forms.second_signature(
+    covered = overlays.second_signature(
         [205, 217, 214, 234], b"1 1 1 rg 0 0 9 17 re f", certification=certification
     )
     facts = victim(covered)

@@ -77,6 +77,7 @@ class Document:
         self._object_streams: dict[int, _ObjectStream] = {}
         self._streams_in_use: set[int] = set()
         self._duplicates: list[int] = []
+        self._beyond = 0
         if not data.startswith(b"%PDF-"):
             raise PdfSyntaxError("no PDF header at the beginning")
         self.revisions = _split(data, section_chain(data, self.get, self._duplicates))
@@ -126,6 +127,7 @@ class Document:
             written.update(section.entries)
         written.pop(0, None)
         self.trailer = revision.sections[-1].trailer
+        self._note_size(revision, written)
         if self.position == 0:
             self.entries = written
             self._streams_in_use = {e.place for e in written.values() if e.kind == "compressed"}
@@ -139,6 +141,16 @@ class Document:
         if len(self._duplicates) != seen_duplicates:
             revision.oddities.append("a dictionary has a key twice")
         return revision
+
+    def _note_size(self, revision: Revision, written: dict[int, Entry]) -> None:
+        """Readers may pass over an object beyond /Size (§7.5.5), and find it when a later /Size is larger."""
+        size, highest = self.trailer.get("/Size"), max(written, default=0)
+        if not isinstance(size, int):
+            return
+        if self.position and (highest >= size or 0 < self._beyond < size):
+            number = highest if highest >= size else self._beyond
+            revision.oddities.append(f"object {number} is, or was, beyond the size that the trailer states")
+        self._beyond = max(self._beyond, highest if highest >= size else 0)
 
     def _replace(self, revision: Revision, written: dict[int, Entry]) -> None:
         self.replaced = {}
@@ -185,6 +197,8 @@ class Document:
             if len(head) != 2 * count or not all(item.isdigit() and len(item) < 12 for item in head):
                 raise PdfSyntaxError("bad index of an object stream")
             numbers = list(map(int, head))
+            if len(set(numbers[::2])) != len(numbers[::2]):
+                raise PdfSyntaxError("an object twice in an object stream")
             index = list(zip(numbers[::2], numbers[1::2], strict=True))
             self._object_streams[number] = _ObjectStream(plain, first, index)
         return self._object_streams[number]

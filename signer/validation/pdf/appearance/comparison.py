@@ -9,8 +9,8 @@ Three questions for a page that a revision touched:
    held against certifications alone: badly placed signatures are too common.
 3. Does a field that was there hide words of the page now that it is filled in?
 
-An overlap that hides nothing is a finding, and so is a field that shows other words than its value. Pages beyond the budget are findings too: the analysis of changes
-is whole without pictures.
+An overlap that hides nothing is a finding, and so is a field that shows other words than its value. Pages
+beyond the budget are findings too: the analysis of changes is whole without pictures.
 """
 
 import time
