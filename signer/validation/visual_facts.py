@@ -3,13 +3,15 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from signer.validation.facts import DocumentFacts, SignatureFacts, TimestampFacts, VisualChange
 from signer.validation.pdf.aftermath import MAX_REASONS, Modification
-from signer.validation.pdf.appearance.comparison import Look, Sight, compare
 from signer.validation.pdf.appearance.steps import PageStep, overlaps
 from signer.validation.pdf.revisions import Document
+
+if TYPE_CHECKING:
+    from signer.validation.pdf.appearance.comparison import Sight
 
 Covering = TypeVar("Covering", SignatureFacts, TimestampFacts)
 
@@ -43,18 +45,24 @@ class _View:
         self._certifications = certifications
         first = self._revision(first_end)
         self._steps = [step for step in steps if step.revision > first]
-        self._look: Look = compare(document, self._steps, certified=bool(certifications))
+        self._seen: list[Sight] = []
+        self._found: list[tuple[int, str]] = []
+        if self._steps:
+            from signer.validation.pdf.appearance.comparison import compare  # PDFium is slow to import
+
+            look = compare(document, self._steps, certified=bool(certifications))
+            self._seen, self._found = look.sights, look.findings
         self._overlaps = overlaps(document)
 
     def _revision(self, end: int) -> int:
         """The last revision that is covered up to `end`."""
         return bisect_right(self._ends, end) - 1
 
-    def _sights(self, end: int) -> tuple[list[Sight], list[str]]:
+    def _sights(self, end: int) -> "tuple[list[Sight], list[str]]":
         """What was seen after a signature that ends there: what is held against it, and findings."""
         covered = self._revision(end)
-        later = [sight for sight in self._look.sights if sight.revision > covered]
-        found = [sentence for revision, sentence in self._look.findings if revision > covered]
+        later = [sight for sight in self._seen if sight.revision > covered]
+        found = [sentence for revision, sentence in self._found if revision > covered]
         if end in self._certifications:
             return later, found
         found += [sight.sentence for sight in later if sight.tolerated]
