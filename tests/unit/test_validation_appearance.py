@@ -18,9 +18,11 @@ from signer.validation.pdf.appearance.picture import side_by_side
 from signer.validation.pdf.appearance.rendering import Bitmap
 from signer.validation.pdf.values import Reference, Value
 from signer.validation.plain import from_plain, to_plain
+from signer.validation.sandbox import ValidationWorker
 from tests.attacks import overlays
 from tests.attacks.documents import VICTIM, countersigned, opened, saved, sign, signed, unsigned
 from tests.attacks.updates import Signed, form, stream
+from tests.unit.validation_documents import OFF
 
 _FORGED = b"BT /F1 14 Tf 40 200 Td (Se aproba plata sumei de 9000 lei) Tj ET"
 
@@ -239,6 +241,14 @@ def test_beyond_the_budget_pages_are_told_and_not_drawn(monkeypatch: pytest.Monk
 def test_a_document_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "MAX_SECONDS", -1.0)
     assert victim(countersigned(signed())).findings[0].startswith("pages not compared")
+
+
+def test_pages_are_drawn_within_the_limits_of_the_sandbox() -> None:
+    with ValidationWorker() as worker:
+        (verdict,) = worker.validate(replaced(), OFF).signatures
+    assert verdict.modification == "forbidden"
+    assert verdict.changes[0] == "page 2 looks different"
+    assert verdict.conclusion.sub_indication == "FORMAT_FAILURE"
 
 
 # ---- pixels
