@@ -145,7 +145,11 @@ class Container:
             raise damaged(f"{member.name} cannot be decompressed")
 
     def _kind_elsewhere(self) -> Kind:
-        """The kind by a media type that is not the first member, or by what only this kind has."""
+        """The kind by a media type that is not the first member, or by what only this kind has.
+
+        An ASiC-S may state the media type of its file (EN 319 162-1 §4.3.3.1); an ASiC-E that states another
+        kind of file is not taken for an ASiC.
+        """
         member = self.find(MIMETYPE)
         stated = b"".join(self.chunks(member)) if member and member.size <= _MAX_MIMETYPE else b""
         for kind, mimetype in MIMETYPES.items():
@@ -153,6 +157,8 @@ class Container:
                 return kind
         for kind, names in _TELLING.items():
             if any(names.fullmatch(name) for name in self.meta_names):
+                if member and kind == "ASiC-E":
+                    break
                 return kind
         raise _not_asic()
 

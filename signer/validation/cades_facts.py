@@ -46,8 +46,8 @@ def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
     """
     try:
         signed_data = read_signed_data(data)
-        content = signed_data.content if signed_data.content is not None else only(detached)
-        found = signers(data, signed_data, digest_of(content), "")
+        digest = _digest_of_both(signed_data.content, only(detached))
+        found = signers(data, signed_data, digest, "")
     except DerError as error:
         raise undecodable(error) from error
     return DocumentFacts(
@@ -99,6 +99,13 @@ def only(detached: Sequence[bytes]) -> bytes | None:
 def digest_of(content: bytes | None) -> ContentDigest:
     """Gives the digests of content; None where there is none."""
     return no_content if content is None else octets_digest(content)
+
+
+def _digest_of_both(inside: bytes | None, beside: bytes | None) -> ContentDigest:
+    """Content inside never speaks for another file beside it: of two that differ no digest matches."""
+    if inside is not None and beside is not None and inside != beside:
+        return lambda name: bytes(hashlib.new(name, usedforsecurity=False).digest_size)
+    return digest_of(beside if inside is None else inside)
 
 
 def _signatures(signed_data: SignedData, content: ContentDigest, name: str) -> Iterator[SignatureFacts]:

@@ -46,7 +46,7 @@ def validate(
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
     with fenced():
-        facts = document_facts(document, detached)
+        facts = document_facts(document, detached, rendering=policy.rendering)
         report = judge_facts(facts, policy)
     return replace(report, file=name, seconds=time.perf_counter() - started)
 
@@ -66,26 +66,31 @@ def fenced() -> Iterator[None]:
         ) from error
 
 
-def document_facts(document: Path | bytes, detached: Sequence[Path]) -> DocumentFacts:
+def document_facts(
+    document: Path | bytes, detached: Sequence[Path], *, rendering: bool = True
+) -> DocumentFacts:
     """Collect the facts of a document, of a container in a file without holding it; raises as `validate`."""
     beside = [read_document(path) for path in detached]
     if isinstance(document, bytes):
-        return read_facts(document, beside)
+        return read_facts(document, beside, rendering=rendering)
     with _reading(document), document.open("rb") as file:
         if file.read(4) == _ZIP:
             with _quiet():
                 return _with_evidence(asic_facts.collect(file), _digest_of_file(file), beside)
         with contents_of(file) as data:
-            return read_facts(data, beside)
+            return read_facts(data, beside, rendering=rendering)
 
 
-def read_facts(data: Buffer, detached: Sequence[bytes] = ()) -> DocumentFacts:
-    """Collect the facts of a document; raises as `validate` does."""
+def read_facts(data: Buffer, detached: Sequence[bytes] = (), *, rendering: bool = True) -> DocumentFacts:
+    """Collect the facts of a document; raises as `validate` does.
+
+    rendering: whether pages of a PDF that were changed after a signature are drawn and compared.
+    """
     if not len(data):
         raise InvalidArgumentError("DOCUMENT_EMPTY", "The document is empty.", field="document")
     with _quiet():
         if _is_pdf(data):
-            return _with_evidence(_pdf_facts(data), _digest_of(data), detached)
+            return _with_evidence(_pdf_facts(data, rendering), _digest_of(data), detached)
         octets = data[:]
         proof = proof_facts.collect_proof(octets, detached)
         if proof is not None:
@@ -126,7 +131,7 @@ def _with_evidence(facts: DocumentFacts, document: ContentDigest, detached: Sequ
 
 def _digest_of(data: Buffer) -> ContentDigest:
     def digest(name: str) -> bytes:
-        state = hashlib.new(name)
+        state = hashlib.new(name, usedforsecurity=False)
         for block in blocks(data, 0, len(data)):
             state.update(block)
         return state.digest()
@@ -158,9 +163,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _pdf_facts(data: Buffer) -> DocumentFacts:
+def _pdf_facts(data: Buffer, rendering: bool) -> DocumentFacts:
     try:
-        return pdf_facts.collect(data)
+        return pdf_facts.collect(data, rendering=rendering)
     except PasswordRequiredError as error:
         raise InvalidArgumentError(
             "DOCUMENT_ENCRYPTED", f"The document cannot be read: {error}.", field="document"

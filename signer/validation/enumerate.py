@@ -161,7 +161,7 @@ class _Enumeration:
         references = self._document.now(value.get("/Reference"))
         items = references if isinstance(references, list) else []
         found = [self._document.now(item) for item in items]
-        methods = {item.get("/TransformMethod") for item in found if isinstance(item, dict)}
+        methods = {str(item.get("/TransformMethod")) for item in found if isinstance(item, dict)}
         return bool(methods) and methods <= {"/UR", "/UR3"}
 
     def _why_no_field_holds(self, scanned: ScannedSignature) -> str:

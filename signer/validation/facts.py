@@ -128,6 +128,21 @@ class Malformed(StrEnum):
 
 
 @dataclass(frozen=True)
+class VisualChange:
+    """A page that looks different after a later revision, where nothing permitted explains it.
+
+    page: from 1. rectangle: left, bottom, right, top of what differs, in points from the lower left corner of
+    the page as shown. sentence: what it is. picture: PNG, before and after side by side with the difference
+    framed; empty where it would be one too many.
+    """
+
+    page: int
+    rectangle: tuple[float, float, float, float]
+    sentence: str
+    picture: bytes
+
+
+@dataclass(frozen=True)
 class SignatureFacts:
     """A signature of the document.
 
@@ -137,6 +152,8 @@ class SignatureFacts:
     countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7), `signer 1` where that
     is "" as a sole signer's; "" of any other signature.
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
+    visual_changes: what the pages show of changes that are not permitted, seen by drawing them.
+    changed_pages: numbers from 1 of the pages that later revisions changed in a way that can be seen.
     """
 
     field: str
@@ -153,6 +170,8 @@ class SignatureFacts:
     malformed: Malformed | None = None
     countersigns: str = ""
     findings: tuple[str, ...] = ()
+    visual_changes: tuple[VisualChange, ...] = ()
+    changed_pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

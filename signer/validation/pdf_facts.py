@@ -18,9 +18,11 @@ from signer.validation.facts import (
 )
 from signer.validation.integrity import cms_facts, undecodable
 from signer.validation.pdf.aftermath import Aftermaths
+from signer.validation.pdf.appearance.steps import PageWatch
 from signer.validation.pdf.changes import ChangeAnalysis
 from signer.validation.pdf.mapped import Buffer
 from signer.validation.pdf.objects import decoded
+from signer.validation.pdf.permissions import certifies
 from signer.validation.pdf.revisions import Document
 from signer.validation.pdf.values import Dictionary, PdfSyntaxError, Reference, Stream, Value
 from signer.validation.signed_data import (
@@ -33,17 +35,19 @@ from signer.validation.signed_data import (
 )
 from signer.validation.times import pdf_date
 from signer.validation.timestamps import signature_timestamps, timestamp_facts, unreadable_timestamp
+from signer.validation.visual_facts import with_appearance
 
 _DETACHED = frozenset({"ETSI.CAdES.detached", "adbe.pkcs7.detached"})
 _SHA1_INSIDE = "adbe.pkcs7.sha1"
 
 
-def collect(data: Buffer) -> DocumentFacts:
-    """Read a PDF whole and collect what a judgement needs.
+def collect(data: Buffer, *, rendering: bool = False) -> DocumentFacts:
+    """Read a PDF whole and collect what a judgement needs; `rendering`: draw pages that later changes touch.
 
     Raises PdfSyntaxError, and of it PasswordRequiredError where the document asks for a password.
     """
-    analysis = ChangeAnalysis(data)
+    pages = PageWatch() if rendering else None
+    analysis = ChangeAnalysis(data, pages.note if pages else None)
     found = enumerate_signatures(analysis)
     digests = RangeDigests(data, [item.coverage for item in found])
     aftermaths = Aftermaths(analysis)
@@ -51,13 +55,18 @@ def collect(data: Buffer) -> DocumentFacts:
     stamps = [
         _document_timestamp(item, digests, aftermaths) for item in found if item.kind is not Kind.SIGNATURE
     ]
-    return DocumentFacts(
+    facts = DocumentFacts(
         digests.whole("sha256"),
         len(data),
         tuple(sorted(signatures, key=lambda signature: signature.end)),
         tuple(sorted(stamps, key=lambda stamp: stamp.end)),
         _store(analysis.document),
     )
+    if pages is None:
+        return facts
+    certifying = [item for item in found if certifies(item.dictionary, analysis.document.now)]
+    certifications = frozenset(item.coverage.end for item in certifying)
+    return with_appearance(facts, analysis.document, pages.steps, certifications)
 
 
 def _signature(found: FoundSignature, digests: RangeDigests, aftermaths: Aftermaths) -> SignatureFacts:

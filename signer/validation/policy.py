@@ -44,6 +44,7 @@ class ValidationPolicy:
     certificates, crls, ocsp_responses: further validation data beside those in the document, DER.
     freshness: greatest age of revocation data; None: until its nextUpdate.
     delay: longest time from claimed to proven signing time; None: any.
+    rendering: whether pages of a PDF that were changed after a signature are drawn and compared.
     """
 
     anchors: tuple[bytes, ...]
@@ -55,3 +56,4 @@ class ValidationPolicy:
     algorithms: AlgorithmPolicy = field(default_factory=AlgorithmPolicy)
     freshness: timedelta | None = None
     delay: timedelta | None = None
+    rendering: bool = True

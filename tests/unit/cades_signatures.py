@@ -38,7 +38,7 @@ class SoftwareKey:
         self.identity = identity
         self.algorithm = algorithm
         self.certificate = identity.der
-        self.chain = (SUB.der,)
+        self.chain: tuple[bytes, ...] = (SUB.der,)
         self.uses = 0
 
     def sign(self, data: bytes) -> bytes:

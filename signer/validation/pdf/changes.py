@@ -5,6 +5,7 @@ before, or was referred to before, is compared with its former value under every
 object is judged where a slot starts to refer to it. What no rule explains is forbidden.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from signer.validation.pdf import document_rules, form_rules, store_rules
@@ -17,6 +18,9 @@ from signer.validation.pdf.values import Dictionary, Reference, Value, same
 
 _RULES = {**document_rules.RULES, **form_rules.RULES, **store_rules.RULES}
 HYBRID = "hybrid cross-reference: older readers see another document"
+
+Watch = Callable[[Document, Level], None]
+"""Is told of a revision: the document that has just stepped to it, and how far its changes go."""
 _WORDS = {
     "CATALOG": "catalog",
     "PAGE": "page",
@@ -43,13 +47,15 @@ class _Written:
 class ChangeAnalysis:
     """The changes of all revisions of a document, which is read to its end.
 
-    logs: one for each revision; the first, of the base, stays empty. Raises PdfSyntaxError.
+    logs: one for each revision; the first, of the base, stays empty. watch: is told of each later revision
+    while the document stands at it. Raises PdfSyntaxError.
     """
 
-    def __init__(self, data: Buffer) -> None:
+    def __init__(self, data: Buffer, watch: Watch | None = None) -> None:
         self.document = Document(data)
         self.roles = RoleMap(self.document)
         self.logs: list[ChangeLog] = []
+        self._watch = watch
         self._comparer = Comparer(self.document, self.roles, _RULES)
         for _ in self.document.revisions:
             self._next()
@@ -62,6 +68,8 @@ class ChangeAnalysis:
             self.roles.learn([(self.document.trailer, "TRAILER", None)])
         else:
             self._judge(revision, former_trailer)
+            if self._watch is not None:
+                self._watch(self.document, self.logs[-1].level)
 
     def _judge(self, revision: Revision, former_trailer: Dictionary) -> None:
         written, freed = self._written()

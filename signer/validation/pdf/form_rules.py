@@ -92,12 +92,12 @@ def _new_field(c: Comparer, reference: Reference, field: Dictionary, name: str, 
 
 
 def _new_signature_field(c: Comparer, field: Dictionary, name: str) -> None:
-    own_values = c.is_new(field.get("/V")) and c.is_new(field.get("/Lock"))
-    if not own_values or _NOT_ON_SIGNATURE_FIELDS & field.keys():
-        c.log.forbid(f"new signature field {name!r} with an older value, or with an action")
+    kids = c.now(field.get("/Kids"))
+    parts = [field.get("/V"), field.get("/Lock"), *(kids if isinstance(kids, list) else ())]
+    if not all(c.is_new(part) for part in parts) or _NOT_ON_SIGNATURE_FIELDS & field.keys():
+        c.log.forbid(f"new signature field {name!r} with an older part, or with an action")
         return
     _signing(c, name, c.now(field.get("/V")))
-    kids = c.now(field.get("/Kids"))
     below = [c.now(kid) for kid in kids] if isinstance(kids, list) else []
     widgets = [field, *(kid for kid in below if isinstance(kid, dict))]
     c.log.places_field |= any(is_visible(widget, c.now) for widget in widgets)
@@ -278,7 +278,9 @@ def _new_annotation(c: Comparer, item: Value, where: str) -> None:
         c.log.forbid(f"{where}: an item that is no annotation")
         return
     roles, subtype = c.roles.of(item.number) if isinstance(item, Reference) else 0, annotation.get("/Subtype")
-    if roles & BITS["SIGNATURE_FIELD"]:
+    if roles & BITS["SIGNATURE_FIELD"] and _was_signed(c, item):
+        c.log.forbid(f"{where}: a signature that was there is shown in another place")
+    elif roles & BITS["SIGNATURE_FIELD"]:
         c.log.note(_placing(c, annotation), f"{where}: signature placed")
     elif roles & BITS["FIELD"] or subtype == "/Widget":
         c.log.forbid(f"{where}: a form field was placed")
@@ -286,6 +288,11 @@ def _new_annotation(c: Comparer, item: Value, where: str) -> None:
         c.log.forbid(f"{where}: an odd annotation, or one made of an older object")
     else:
         c.log.note(Level.ANNOTATION, f"{where}: annotation {subtype[1:]} added")
+
+
+def _was_signed(c: Comparer, item: Value) -> bool:
+    number = item.number if isinstance(item, Reference) else None
+    return c.value_of(number, c.before(item), present=False) is not None
 
 
 def annotation(c: Comparer, former: Value, present: Value, number: int | None, where: str) -> None:

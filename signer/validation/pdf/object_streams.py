@@ -33,4 +33,6 @@ def read_object_stream(value: Value) -> ObjectStream:
     if len(head) != 2 * count or not all(item.isdigit() and len(item) < 12 for item in head):
         raise PdfSyntaxError("bad index of an object stream")
     numbers = list(map(int, head))
+    if len(set(numbers[::2])) != len(numbers[::2]):
+        raise PdfSyntaxError("an object twice in an object stream")
     return ObjectStream(plain, first, tuple(zip(numbers[::2], numbers[1::2], strict=True)))

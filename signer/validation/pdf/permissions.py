@@ -56,6 +56,13 @@ def permissions(signature: Dictionary, look: Look) -> Permissions:
     return Permissions(limit, tuple(locks))
 
 
+def certifies(signature: Dictionary, look: Look) -> bool:
+    """Whether a signature certifies the document: it says itself what may follow (§12.8.2.2)."""
+    references = look(signature.get("/Reference"))
+    items = [look(item) for item in references] if isinstance(references, list) else []
+    return any(isinstance(i, dict) and look(i.get("/TransformMethod")) == "/DocMDP" for i in items)
+
+
 def _limit(permission: Value) -> Level:
     """A permission that the standard does not know permits nothing."""
     return _BY_PERMISSION.get(permission, Level.EXTENSION) if isinstance(permission, int) else Level.EXTENSION

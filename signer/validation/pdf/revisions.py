@@ -46,6 +46,7 @@ class Document:
         self._object_streams: dict[int, ObjectStream] = {}
         self._streams_in_use: set[int] = set()
         self._with_key_twice: set[tuple[int, int]] = set()
+        self._beyond = 0
         self.header = data[:_HEADER_WITHIN].find(b"%PDF-")
         if self.header < 0:
             raise PdfSyntaxError("no PDF header at the beginning")
@@ -105,6 +106,7 @@ class Document:
             written.update(section.entries)
         written.pop(0, None)
         self.trailer = revision.trailer
+        self._note_size(revision, written)
         if self.position == 0:
             self.entries = written
             self._streams_in_use = {e.place for e in written.values() if e.kind == "compressed"}
@@ -120,6 +122,16 @@ class Document:
             revision.oddities.append("a dictionary has a key twice")
         self._keep_encryption()
         return revision
+
+    def _note_size(self, revision: Revision, written: dict[int, Entry]) -> None:
+        """Readers may pass over an object beyond /Size (§7.5.5), and find it when a later /Size is larger."""
+        size, highest = self.trailer.get("/Size"), max(written, default=0)
+        if not isinstance(size, int):
+            return
+        if self.position and (highest >= size or 0 < self._beyond < size):
+            number = highest if highest >= size else self._beyond
+            revision.oddities.append(f"object {number} is, or was, beyond the size that the trailer states")
+        self._beyond = max(self._beyond, highest if highest >= size else 0)
 
     def _replace(self, revision: Revision, written: dict[int, Entry]) -> None:
         self.replaced = {}
