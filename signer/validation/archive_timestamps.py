@@ -100,7 +100,20 @@ def _archive_timestamp(
     def imprint(name: str) -> bytes | None:
         return _imprint(signed_data, signer, index, name, content)
 
-    return _Found(timestamp_facts(token, TimestampKind.ARCHIVE, imprint), attribute, token, index)
+    facts = timestamp_facts(token, TimestampKind.ARCHIVE, imprint)
+    protected = tuple(sorted(_protected(signed_data, index)))
+    return _Found(replace(facts, protected=protected), attribute, token, index)
+
+
+def _protected(signed_data: SignedData, index: _HashIndex) -> Iterable[bytes]:
+    """SHA-256 of the validation data that the index lists, each as DER without what is around it."""
+    for choice in signed_data.certificate_choices:
+        if _hash(index.digest, choice) in index.certificates:
+            yield hashlib.sha256(choice).digest()
+    for choice in signed_data.revocation_choices:
+        if _hash(index.digest, choice) in index.revocation:
+            other = [part.raw for part in read(choice).children()] if choice[0] != SEQUENCE else []
+            yield hashlib.sha256(other[-1] if other else choice).digest()
 
 
 def _imprint(
@@ -165,8 +178,12 @@ def _hash_index(token: bytes) -> _HashIndex:
 
 
 def _hashes(digest: str, octets: Iterable[bytes]) -> set[bytes]:
-    return {hashlib.new(digest, each, usedforsecurity=False).digest() for each in octets}
+    return {_hash(digest, each) for each in octets}
+
+
+def _hash(digest: str, octets: bytes) -> bytes:
+    return hashlib.new(digest, octets, usedforsecurity=False).digest()
 
 
 def _value_hash(digest: str, attribute: Attribute, value: bytes) -> bytes:
-    return hashlib.new(digest, attribute.kind_element + value, usedforsecurity=False).digest()
+    return _hash(digest, attribute.kind_element + value)

@@ -17,7 +17,7 @@ from signer.validation.signed_data import (
     SignedData,
     read_signed_data,
 )
-from signer.validation.timestamps import signature_timestamps
+from signer.validation.timestamps import content_timestamps, signature_timestamps
 
 
 def collect(data: bytes, detached: Sequence[bytes]) -> DocumentFacts:
@@ -98,7 +98,7 @@ def _signature(signed_data: SignedData, index: int, content: ContentDigest, fiel
         baseline=_is_baseline(signed_data, cms),
         modification=Modification.NONE,
         changes=(),
-        timestamps=signature_timestamps(signer),
+        timestamps=content_timestamps(signer, content) + signature_timestamps(signer),
         faults=cms.faults,
     )
 

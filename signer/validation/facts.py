@@ -38,12 +38,28 @@ class AlgorithmUse:
 
 
 @dataclass(frozen=True)
+class SignaturePolicy:
+    """The signature-policy-identifier attribute (EN 319 122-1 §5.2.9).
+
+    identifier: dotted; "" where the attribute cannot be read. digest: hashlib's name, "" for an unknown one.
+    hash: what the policy document must have. document: the one that the signature holds itself
+    (signature-policy-store, §5.2.10), None where it holds none.
+    """
+
+    identifier: str
+    digest: str = ""
+    hash: bytes = b""
+    document: bytes | None = None
+
+
+@dataclass(frozen=True)
 class CmsFacts:
     """What the SignedData of a signature or of a time-stamp token shows.
 
     digest_matches, signature_matches: None where it could not be checked. signer_certificate: None where the
     SignedData does not hold it. faults: sentences on what a signature must not look like (FORMAT_FAILURE).
     attributes: signed attribute types, dotted, repeated as often as they occur.
+    policy: None where the signer names none, or says that it is implied.
     """
 
     digest_matches: bool | None
@@ -57,6 +73,7 @@ class CmsFacts:
     ocsp_responses: tuple[bytes, ...]
     signing_time: datetime | None
     faults: tuple[str, ...]
+    policy: SignaturePolicy | None = None
 
     @property
     def integrity(self) -> Integrity:
@@ -86,6 +103,7 @@ class TimestampFacts:
     field, end: of a document time-stamp, its field and the position up to which it covers the file.
     covered: position before which it covers every byte; 0 where that cannot be told. An archive time-stamp
     has its signature's field; its positions are places in the order of `archive_timestamps`.
+    protected: SHA-256 of each certificate, CRL and OCSP response that an archive time-stamp's index lists.
     """
 
     kind: TimestampKind
@@ -100,6 +118,7 @@ class TimestampFacts:
     modification: Modification = Modification.NONE
     changes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    protected: tuple[bytes, ...] = ()
 
     def covers(self, end: int, field: str) -> bool:
         """Whether it is over all of what ends there; `field` is the signature's that is meant."""
@@ -128,6 +147,7 @@ class SignatureFacts:
     claimed_time: signing time as the signer states it. end: position up to which it covers the file.
     baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
     countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7); "" of any other signature.
+    timestamps: those within it, over its value (SIGNATURE) or over what it signs (CONTENT).
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     """
 

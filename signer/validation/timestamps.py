@@ -18,9 +18,10 @@ from signer.validation.der import (
     read,
 )
 from signer.validation.facts import TimestampFacts, TimestampKind
-from signer.validation.integrity import cms_facts, undecodable
+from signer.validation.integrity import ContentDigest, cms_facts, undecodable
 from signer.validation.signature_value import DIGESTS
 from signer.validation.signed_data import (
+    CONTENT_TIME_STAMP,
     SIGNATURE_TIME_STAMP,
     TST_INFO,
     SignedData,
@@ -111,5 +112,14 @@ def signature_timestamps(signer: SignerInfo) -> tuple[TimestampFacts, ...]:
     return tuple(
         timestamp_facts(token, TimestampKind.SIGNATURE, digest)
         for attribute in signer.unsigned(SIGNATURE_TIME_STAMP)
+        for token in attribute.values
+    )
+
+
+def content_timestamps(signer: SignerInfo, content: ContentDigest) -> tuple[TimestampFacts, ...]:
+    """Time-stamps over what is signed, which prove that it was signed later (EN 319 122-1 §5.2.8)."""
+    return tuple(
+        timestamp_facts(token, TimestampKind.CONTENT, content)
+        for attribute in signer.signed(CONTENT_TIME_STAMP)
         for token in attribute.values
     )
