@@ -1,4 +1,4 @@
-"""Validation of Signatures with Archival Data (EN 319 102-1 §5.6.3), as far as it is about one path after another.
+"""Validation of Signatures with Archival Data (EN 319 102-1 §5.6.3), as far as it is about paths.
 
 It begins with the process with time; past signature validation is for what that one cannot pass.
 """

@@ -41,7 +41,10 @@ _AGAINST = frozenset(
 
 
 def identity(basic: BasicResult, certificate: Conclusion) -> tuple[Identity, str]:
-    """Who signed, and why it is not trusted, as a sentence; certificate: what stands against it in the end."""
+    """Who signed, and why it is not trusted, as a sentence.
+
+    certificate: what stands against the certificate in the end.
+    """
     if basic.certificates is None or not basic.failure.passed:
         return Identity.UNKNOWN, basic.failure.explanation
     if certificate.passed:

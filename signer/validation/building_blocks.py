@@ -1,4 +1,4 @@
-"""The building blocks of Basic Signature validation that need no time but that of judging (EN 319 102-1 §5.2).
+"""The building blocks of Basic Signature validation that need no certificate path (EN 319 102-1 §5.2).
 
 X.509 certificate validation (§5.2.6) is `certificate_validation`.
 """
@@ -83,9 +83,7 @@ def cryptographic(cms: CmsFacts) -> Conclusion:
     return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "the signature algorithm is not known")
 
 
-def signature_acceptance(
-    facts: SignatureFacts, signer: Certificate, policy: ValidationPolicy
-) -> Conclusion:
+def signature_acceptance(facts: SignatureFacts, signer: Certificate, policy: ValidationPolicy) -> Conclusion:
     """Signature acceptance validation (§5.2.8) but for algorithms: attributes, and what stays unknown."""
     return first_failure(
         certificate_reference(facts.cms),

@@ -1,4 +1,4 @@
-"""X.509 certificate validation (EN 319 102-1 §5.2.6): what stands against a certificate at the time of judging.
+"""X.509 certificate validation (EN 319 102-1 §5.2.6): what stands against a certificate when it is judged.
 
 All that stands against each path is kept in the order in which the standard looks for it: the first of it is
 what the block concludes, and what a proof of existence takes away later (§5.5.4, §5.6.2) must be all of it.
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 
 from signer.algorithms import NEVER_BELIEVED
 from signer.validation.certificate_constraints import Use, usage_fault
@@ -25,8 +26,8 @@ from signer.validation.signature_algorithms import certificate_algorithm
 class Finding:
     """One thing that stands against a signature, and what a later process needs to know of it.
 
-    moment: of a revocation, a suspension, an anchor's sunset or an algorithm's end. statement: revocation data
-    that are too old. material: DER of what an algorithm is no longer believed in; b"" for the signature itself.
+    moment: of a revocation, a suspension, an anchor's sunset or an algorithm's end. statement: revocation
+    data that are too old. material: DER of what rests on an algorithm; b"" for the signature itself.
     certificate: whose validity period has passed.
     """
 
@@ -130,9 +131,7 @@ class CertificateValidator:
         if fault:
             found = Finding(Conclusion(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, fault))
             return ValidatedPath(path, (), (found,))
-        statements = tuple(
-            tuple(self.revocation.about(path[i], path[i + 1])) for i in range(len(path) - 1)
-        )
+        statements = tuple(tuple(self.revocation.about(path[i], path[i + 1])) for i in range(len(path) - 1))
         findings = (
             *self._sunset(path),
             *_revoked(path, statements),
@@ -169,7 +168,7 @@ class CertificateValidator:
 
     def _weak(self, path: Path, statements: "_Statements") -> Iterator[Finding]:
         """Algorithms of certificates and revocation data, which are judged as of now (§5.5.4)."""
-        for certificate, issuer in zip(path, path[1:], strict=False):
+        for certificate, issuer in pairwise(path):
             yield from self._weakness(certificate_algorithm(certificate, issuer), certificate.der)
         if self.policy.revocation == "required":
             for said in statements:
@@ -229,7 +228,9 @@ def _outside(kind: SubIndication, certificate: Certificate) -> Finding:
 def weakness(use: AlgorithmUse, end: datetime, material: bytes = b"") -> Finding:
     """The finding that an algorithm is not believed; no proof of existence helps one that never was."""
     never = end == NEVER_BELIEVED
-    kind = SubIndication.CRYPTO_CONSTRAINTS_FAILURE if never else SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
+    kind = (
+        SubIndication.CRYPTO_CONSTRAINTS_FAILURE if never else SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
+    )
     name = " with ".join(part for part in (use.scheme, use.digest) if part)
     sentence = f"the {use.what} rests on {name or 'an unknown algorithm'}, which is not believed"
     return Finding(Conclusion(kind, sentence), end, material=material)

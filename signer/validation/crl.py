@@ -12,8 +12,8 @@ from signer.validation.certificates import Certificate
 from signer.validation.crl_scope import CrlScope, read_scope
 from signer.validation.der import SEQUENCE, DerError, read
 from signer.validation.revocation_statement import RevocationStatement
-from signer.validation.signature_value import Scheme, read_scheme, verifies
 from signer.validation.signature_algorithms import algorithm_use
+from signer.validation.signature_value import Scheme, read_scheme, verifies
 from signer.validation.times import asn1_time
 
 _UNDERSTOOD_CRL_EXTENSIONS = frozenset(

@@ -29,7 +29,9 @@ class CrlScope:
         authority = constraints is not None and constraints.ca
         if self.only_attribute_certificates:
             return False
-        if (self.only_user_certificates and authority) or (self.only_authority_certificates and not authority):
+        if (self.only_user_certificates and authority) or (
+            self.only_authority_certificates and not authority
+        ):
             return False
         if crl_issuer == certificate.issuer:
             return self.names is None or bool(self.names & _point_names(certificate))

@@ -1,7 +1,7 @@
 """The verdict on a document's signatures from its facts and a policy (EN 319 102-1 §5.6.3).
 
-Evidence records come first, then time-stamps from the newest to the oldest, so that each is judged at the time
-that those after it prove for it, then the signatures at the best time that is proven for them.
+Evidence records come first, then time-stamps from the newest to the oldest, so that each is judged at the
+time that those after it prove for it, then the signatures at the best time that is proven for them.
 """
 
 from collections.abc import Iterable
@@ -169,16 +169,19 @@ class Judgement:
             changes=facts.changes,
             faults=facts.faults,
             findings=facts.findings,
-            identity=known,
+            identity=str(known),
             identity_reason=reason,
-            time_status=time_status(facts, best, self.policy),
+            time_status=str(time_status(facts, best, self.policy)),
             trace=trace.steps,
         )
 
     def _stamps(self, facts: SignatureFacts, trace: Trace) -> list[Judged]:
         """Time-stamps within a signature and around it, in the order of their coverage."""
         around = {id(stamp) for stamp in self.levels.covering(facts)}
-        stamps = [*self._inner[id(facts)], *(each for each in self.document_timestamps if id(each[0]) in around)]
+        stamps = [
+            *self._inner[id(facts)],
+            *(each for each in self.document_timestamps if id(each[0]) in around),
+        ]
         for stamp, verdict in stamps:
             trace.note(Block.TIMESTAMP, verdict.conclusion, str(stamp.kind))
         return stamps
@@ -218,9 +221,7 @@ def _record_integrity(facts: EvidenceRecordFacts) -> Conclusion:
         return PASSED
     sentence = f"the evidence record does not hold: {facts.failing_check or 'it has no time-stamp'}"
     broken = facts.integrity is Integrity.BROKEN
-    return Conclusion(
-        SubIndication.HASH_FAILURE if broken else SubIndication.SIGNED_DATA_NOT_FOUND, sentence
-    )
+    return Conclusion(SubIndication.HASH_FAILURE if broken else SubIndication.SIGNED_DATA_NOT_FOUND, sentence)
 
 
 def _signed_after(valid: list[TimestampFacts]) -> datetime | None:

@@ -1,6 +1,6 @@
 """Past certificate validation and past signature validation (EN 319 102-1 §5.6.2).
 
-They answer whether a signature that can no longer be validated now was valid when it is proven to have existed.
+They answer whether what can no longer be validated now was valid when it is proven to have existed.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,9 @@ class PastValidation:
             certificate, issuer = path.path[index], path.path[index + 1]
             said = self._known(path, index, control)
             if said is None or self._proofs.material(certificate.der) > control:
-                sentence = f"nothing proves the certificate of {certificate.common_name} or its status in time"
+                sentence = (
+                    f"nothing proves the certificate of {certificate.common_name} or its status in time"
+                )
                 return Conclusion(SubIndication.NO_POE, sentence), control
             uses = (certificate_algorithm(certificate, issuer), said.algorithm)
             ends = [self._policy.algorithms.end(use) for use in uses]
@@ -85,7 +87,7 @@ class PastValidation:
         return PASSED, control
 
     def _known(self, path: ValidatedPath, index: int, control: datetime) -> RevocationStatement | None:
-        """The newest revocation data issued, and proven, until the control-time; their issuer proven in time."""
+    """The newest revocation data issued and proven until the control-time, by one proven in time."""
         for said in path.statements[index]:
             proven = self._proofs.material(said.der)
             in_time = said.this_update <= control and proven <= control
@@ -117,7 +119,10 @@ class PastValidation:
             return early
         if finding.moment is not None and best >= finding.moment:
             return finding.conclusion
-        outside = finding.kind in (SubIndication.OUT_OF_BOUNDS_NO_POE, SubIndication.OUT_OF_BOUNDS_NOT_REVOKED)
+        outside = finding.kind in (
+            SubIndication.OUT_OF_BOUNDS_NO_POE,
+            SubIndication.OUT_OF_BOUNDS_NOT_REVOKED,
+        )
         periods = {path.leaf, finding.certificate} if outside else {path.leaf}
         if all(each.is_valid_at(best) for each in periods if each is not None):
             return PASSED

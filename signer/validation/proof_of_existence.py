@@ -1,8 +1,8 @@
 """Proofs of existence (EN 319 102-1 §5.6.2.3): since when each object of a document is known to exist.
 
-They come from validated time-stamps and evidence records. What nothing proves is proven for the time of judging.
-A document time-stamp proves all that ends before it in the file, so that beyond each position only the earliest
-of them matters, and a look-up is a search in a sorted list.
+They come from validated time-stamps and evidence records. What nothing proves is proven for the time of
+judging. A document time-stamp proves all that ends before it in the file, so that beyond each position only
+the earliest of them matters, and a look-up is a search in a sorted list.
 """
 
 import hashlib

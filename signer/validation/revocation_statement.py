@@ -42,7 +42,7 @@ class RevocationStatement:
         return self.this_update + greatest_age
 
     def is_fresh(self, time: datetime, greatest_age: timedelta | None) -> bool:
-        """EN 319 102-1 §5.2.5: issued later than `time` less the greatest age; without any age it never is."""
+        """EN 319 102-1 §5.2.5: issued later than `time` less the greatest age; never without any age."""
         if greatest_age is None and self.next_update is None:
             return False
         return time <= self.fresh_until(greatest_age)

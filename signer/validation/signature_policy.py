@@ -54,4 +54,6 @@ def is_policy(document: bytes, policy: SignaturePolicy) -> bool:
         hashed.append(b"".join(part.raw for part in parts[:2]))
     except DerError:
         pass  # a policy that people read
-    return any(hashlib.new(policy.digest, each, usedforsecurity=False).digest() == policy.hash for each in hashed)
+    return any(
+        hashlib.new(policy.digest, each, usedforsecurity=False).digest() == policy.hash for each in hashed
+    )

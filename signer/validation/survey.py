@@ -62,8 +62,7 @@ def survey(
         judgement = Judgement(document_facts(document, detached), policy)
         chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
         signatures = tuple(
-            SurveyedSignature(judgement.signature(item), judgement.levels.reached(item))
-            for item in chosen
+            SurveyedSignature(judgement.signature(item), judgement.levels.reached(item)) for item in chosen
         )
         surveyor = _Surveyor(judgement)
         for item, surveyed in zip(chosen, signatures, strict=True):

@@ -1,4 +1,4 @@
-"""Validation of Signatures with Time (EN 319 102-1 §5.5): what existence at the best signature time changes."""
+"""Validation of Signatures with Time (EN 319 102-1 §5.5): what the best signature time changes."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -71,7 +71,9 @@ def timestamp_order(stamps: Sequence[TimestampFacts]) -> Conclusion:
     """
     inner = [stamp for stamp in stamps if stamp.kind is TimestampKind.CONTENT]
     signature = [stamp for stamp in stamps if stamp.kind is TimestampKind.SIGNATURE]
-    outer = [[stamp] for stamp in stamps if stamp.kind not in (TimestampKind.CONTENT, TimestampKind.SIGNATURE)]
+    outer = [
+        [stamp] for stamp in stamps if stamp.kind not in (TimestampKind.CONTENT, TimestampKind.SIGNATURE)
+    ]
     least: datetime | None = None
     for group in (inner, signature, *outer):
         if least is not None and any(_latest(stamp) < least for stamp in group):
