@@ -87,7 +87,7 @@ class PastValidation:
         return PASSED, control
 
     def _known(self, path: ValidatedPath, index: int, control: datetime) -> RevocationStatement | None:
-    """The newest revocation data issued and proven until the control-time, by one proven in time."""
+        """The newest revocation data issued and proven until the control-time, by one proven in time."""
         for said in path.statements[index]:
             proven = self._proofs.material(said.der)
             in_time = said.this_update <= control and proven <= control
