@@ -13,6 +13,7 @@ from signer.validation.indication import PASSED, Conclusion, SubIndication
 from signer.validation.past_validation import PastValidation
 from signer.validation.path import Path
 from signer.validation.policy import ValidationPolicy
+from signer.validation.proof_of_existence import ProofsOfExistence
 from signer.validation.trace import Block, Trace
 from signer.validation.validation_with_time import path_with_time
 
@@ -42,25 +43,32 @@ def best_path(basic: BasicResult, best: datetime, policy: ValidationPolicy) -> F
     return _first_passing([(path_with_time(path, best, policy), path) for path in basic.certificates.paths])
 
 
-def past_path(basic: BasicResult, best: datetime, past: PastValidation, trace: Trace) -> Found:
-    """The same by past signature validation (§5.6.2.4)."""
-    paths = basic.certificates.paths if basic.certificates else ()
-    return _first_passing([(past.signature(path, best, trace), path) for path in paths])
-
-
 def _first_passing(found: list[tuple[Conclusion, ValidatedPath]]) -> Found:
     return next((each for each in found if each[0].passed), found[0])
 
 
-def validate_path(
-    basic: BasicResult, best: datetime, policy: ValidationPolicy, past: PastValidation, trace: Trace
-) -> tuple[Conclusion, Path]:
-    """What stands against the certificate for what existed at `best`, and the path that this rests on."""
-    conclusion, validated = best_path(basic, best, policy)
-    trace.note(Block.WITH_TIME, conclusion)
-    if conclusion.sub_indication in _GOES_ON and best < policy.time:
-        conclusion, validated = past_path(basic, best, past, trace)
-    return conclusion, validated.path if validated else ()
+class ArchivalValidation:
+    """Validates paths under one policy, by the proofs of existence known so far."""
+
+    def __init__(self, policy: ValidationPolicy, proofs: ProofsOfExistence) -> None:
+        self._policy = policy
+        self._past = PastValidation(policy, proofs)
+
+    def path(
+        self, basic: BasicResult, best: datetime, archived: datetime, trace: Trace
+    ) -> tuple[Conclusion, Path]:
+        """What stands against the certificate for what existed at `best`, and the path that this rests on.
+
+        archived: since when an archive proves it with all that is in it. Without an archive, when that is the
+        time of judging, the process with time has the last word.
+        """
+        conclusion, validated = best_path(basic, best, self._policy)
+        trace.note(Block.WITH_TIME, conclusion)
+        if conclusion.sub_indication in _GOES_ON and archived < self._policy.time:
+            paths = basic.certificates.paths if basic.certificates else ()
+            judged = [(self._past.signature(path, best, trace), path) for path in paths]
+            conclusion, validated = _first_passing(judged)
+        return conclusion, validated.path if validated else ()
 
 
 def algorithms_at(cms: CmsFacts, policy: ValidationPolicy, best: datetime) -> Conclusion:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from signer.algorithms import NEVER_BELIEVED
-from signer.validation.archival_validation import algorithms_at, best_path, validate_path
+from signer.validation.archival_validation import ArchivalValidation, algorithms_at, best_path
 from signer.validation.assurance import identity, time_status
 from signer.validation.basic_validation import BasicResult, basic_signature, basic_timestamp
 from signer.validation.certificate_constraints import Use
@@ -25,7 +25,6 @@ from signer.validation.facts import (
 )
 from signer.validation.indication import PASSED, Conclusion, SubIndication, first_failure
 from signer.validation.levels import Levels
-from signer.validation.past_validation import PastValidation
 from signer.validation.path import Path
 from signer.validation.policy import ValidationPolicy
 from signer.validation.proof_of_existence import ProofsOfExistence
@@ -58,7 +57,7 @@ class Judgement:
         )
         self.revocation = self.certificates.revocation
         self.proofs = ProofsOfExistence(facts, policy.time)
-        self._past = PastValidation(policy, self.proofs)
+        self._archival = ArchivalValidation(policy, self.proofs)
         self.levels = Levels(facts, self.pool)
         self.evidence_records = [self._evidence_record(record) for record in facts.evidence_records]
         self.document_timestamps = self._document_timestamps()
@@ -124,7 +123,7 @@ class Judgement:
         if not basic.failure.passed:
             return basic.failure
         return first_failure(
-            validate_path(basic, proven, self.policy, self._past, trace)[0],
+            self._archival.path(basic, proven, proven, trace)[0],
             basic.acceptance,
             algorithms_at(facts.cms, self.policy, proven),
             self._imprint_algorithm(facts, proven),
@@ -148,7 +147,7 @@ class Judgement:
         path: Path = ()
         trusted = basic.failure
         if basic.failure.passed:
-            trusted, path = validate_path(basic, best, self.policy, self._past, trace)
+            trusted, path = self._archival.path(basic, best, self.existed(facts), trace)
         conclusion = first_failure(trusted, self._acceptable(facts, basic, valid, best))
         trace.note(Block.ARCHIVAL, conclusion)
         signer = _signer(facts.cms)
