@@ -137,7 +137,7 @@ def _unknown_changes(facts: SignatureFacts) -> Conclusion:
 
 
 def _stated_time(facts: TimestampFacts, signer: Certificate, policy: ValidationPolicy) -> Conclusion:
-    if facts.gen_time is None or facts.gen_time - facts.accuracy > policy.time:
+    if facts.gen_time is None or facts.gen_time > policy.time + facts.accuracy:
         sentence = "the time-stamp states a time that is yet to come"
         return Conclusion(SubIndication.TIMESTAMP_ORDER_FAILURE, sentence)
     if not signer.is_valid_at(facts.gen_time):

@@ -40,7 +40,7 @@ def from_plain(kind: type[T], plain: object) -> T:
     """
     try:
         value = _read(kind, plain)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a {kind.__name__}") from error
     if not isinstance(value, kind):
         raise ValueError(f"not a {kind.__name__}")
