@@ -146,7 +146,7 @@ class SignatureFacts:
     form: what the signature dictionary says the signature is, such as `ETSI.CAdES.detached`.
     claimed_time: signing time as the signer states it. end: position up to which it covers the file.
     baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
-    countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7); "" of any other signature.
+    countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7); "" of any other one.
     timestamps: those within it, over its value (SIGNATURE) or over what it signs (CONTENT).
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     """
@@ -171,8 +171,8 @@ class SignatureFacts:
 class EvidenceRecordFacts:
     """An evidence record (RFC 4998) in a document, in a container or beside it.
 
-    name: where it stands: its file's name, or the field of the signature that holds it. integrity: whether the
-    whole chain holds over what it protects, trust apart; failing_check names what does not, or is "".
+    name: where it stands: its file's name, or the field of the signature that holds it. integrity: whether
+    the whole chain holds over what it protects, trust apart; failing_check names what does not, or is "".
     timestamps: archive time-stamps, the initial one first, then renewals, each as it stands in its chain.
     covers: fields of the signatures, and of document time-stamps, that it protects with all that is in them.
     files: names of the files that it protects.
