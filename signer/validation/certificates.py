@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
@@ -45,6 +46,27 @@ class Certificate:
     def sha256(self) -> str:
         """Fingerprint, hexadecimal."""
         return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def key_bits(self) -> bytes:
+        """The BIT STRING of subjectPublicKey without its count of unused bits; how OCSP knows a key."""
+        fields = read(self.der).parts(SEQUENCE, 3)[0].parts(SEQUENCE, 6)
+        first = 1 if fields[0].tag == _EXPLICIT_VERSION else 0
+        return fields[first + 5].parts(SEQUENCE, 2)[1].content[1:]
+
+    @cached_property
+    def not_before(self) -> datetime:
+        """Beginning of the validity period."""
+        return self.parsed.not_valid_before_utc
+
+    @cached_property
+    def not_after(self) -> datetime:
+        """Last moment of the validity period."""
+        return self.parsed.not_valid_after_utc
+
+    def is_valid_at(self, time: datetime) -> bool:
+        """Whether a time lies in the validity period."""
+        return self.not_before <= time <= self.not_after
 
     @property
     def is_self_issued(self) -> bool:

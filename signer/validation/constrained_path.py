@@ -4,12 +4,11 @@ Few paths have them and they are intricate, so their processing is left to a lib
 """
 
 import asyncio
-from collections.abc import Sequence
 
 from asn1crypto import x509 as asn1_x509
 
 
-def constraints_hold(ders: Sequence[bytes]) -> bool:
+def constraints_hold(ders: tuple[bytes, ...]) -> bool:
     """Whether a path, from the end certificate to the trust anchor, keeps the constraints in it.
 
     Signatures, validity and revocation have their own rooms; what cannot be decided does not hold.

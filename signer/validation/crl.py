@@ -1,4 +1,4 @@
-"""Certificate revocation lists (RFC 5280 §5, §6.3): complete and direct ones; no others are used."""
+"""Certificate revocation lists (RFC 5280 §5, §6.3): direct and indirect ones; delta CRLs are not used."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from signer.validation.certificates import Certificate
+from signer.validation.crl_scope import CrlScope, read_scope
 from signer.validation.der import SEQUENCE, DerError, read
-from signer.validation.facts import AlgorithmUse
 from signer.validation.revocation_statement import RevocationStatement
-from signer.validation.signature_value import Scheme, key_size, read_scheme, verifies
+from signer.validation.signature_algorithms import algorithm_use
+from signer.validation.signature_value import Scheme, read_scheme, verifies
 from signer.validation.times import asn1_time
 
 _UNDERSTOOD_CRL_EXTENSIONS = frozenset(
@@ -21,7 +22,7 @@ _UNDERSTOOD_CRL_EXTENSIONS = frozenset(
 _EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crl:
     """A list as read. issuer: its name as DER. signed: the octets that its signature covers."""
 
@@ -30,6 +31,7 @@ class Crl:
     issuer: bytes
     scheme: Scheme | None
     signed: bytes
+    scope: CrlScope
 
 
 @lru_cache(maxsize=512)
@@ -41,69 +43,81 @@ def load_crl(der: bytes) -> Crl | None:
         parts = read(der).parts(SEQUENCE, 3)
         fields = parts[0].parts(SEQUENCE, 4)
         issuer = fields[2 if fields[0].tag == 0x02 else 1].raw
-        return Crl(der, parsed, issuer, read_scheme(parts[1], ""), parts[0].raw)
+        return Crl(der, parsed, issuer, read_scheme(parts[1], ""), parts[0].raw, read_scope(parsed))
     except (ValueError, TypeError, IndexError, UnsupportedAlgorithm, DerError):
         return None
     except (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
         return None
 
 
-def _covers(crl: x509.CertificateRevocationList, certificate: Certificate) -> bool:
-    """Whether a CRL is complete and direct for this certificate (RFC 5280 §6.3.3 (b))."""
-    for extension in crl.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD_CRL_EXTENSIONS:
-            return False
-        if extension.oid == ExtensionOID.DELTA_CRL_INDICATOR:
-            return False
-        if isinstance(extension.value, x509.IssuingDistributionPoint) and not _in_scope(
-            extension.value, certificate
-        ):
-            return False
-    return True
+def crl_statement(crl: Crl, certificate: Certificate, signer: Certificate) -> RevocationStatement | None:
+    """What the list says of a certificate on the word of `signer`; None where it says nothing of it.
 
-
-def _in_scope(scope: x509.IssuingDistributionPoint, certificate: Certificate) -> bool:
-    constraints = certificate.extension(x509.BasicConstraints)
-    authority = constraints is not None and constraints.ca
-    if scope.indirect_crl or scope.only_some_reasons or scope.only_contains_attribute_certs:
-        return False
-    if (scope.only_contains_user_certs and authority) or (scope.only_contains_ca_certs and not authority):
-        return False
-    if scope.relative_name is not None:
-        return False
-    return scope.full_name is None or bool(set(scope.full_name) & _distribution_points(certificate))
-
-
-def _distribution_points(certificate: Certificate) -> set[x509.GeneralName]:
-    points = certificate.extension(x509.CRLDistributionPoints)
-    return {name for point in points or () for name in point.full_name or ()}
-
-
-def crl_statement(crl: Crl, certificate: Certificate, issuer: Certificate) -> RevocationStatement | None:
-    """What the list says of a certificate; None where it is not about it or its signature fails."""
-    if crl.issuer != certificate.issuer or not _covers(crl.parsed, certificate):
+    The caller answers for `signer`: it is the certificate's issuer, or whom that one delegated.
+    """
+    if not _is_usable(crl.parsed) or not crl.scope.includes(certificate, crl.issuer):
         return None
-    usage = issuer.extension(x509.KeyUsage)
-    if crl.scheme is None or (usage is not None and not usage.crl_sign):
-        return None
-    if not verifies(crl.scheme, issuer.key, crl.parsed.signature, crl.signed):
-        return None
-    entry = crl.parsed.get_revoked_certificate_by_serial_number(certificate.parsed.serial_number)
+    entry = _entry(crl, certificate)
     reason = _entry_reason(entry)
     if reason is x509.ReasonFlags.remove_from_crl:
         entry = None
-    algorithm = AlgorithmUse("CRL", crl.scheme.digest, crl.scheme.name, key_size(issuer.key))
+    if entry is None and crl.scope.only_some_reasons:
+        return None  # for the other reasons it may be on another list
+    if crl.scheme is None or not _is_signed_by(crl, signer):
+        return None
     return RevocationStatement(
         "CRL",
         crl.der,
         crl.parsed.last_update_utc,
         crl.parsed.next_update_utc,
         entry.revocation_date_utc if entry is not None else None,
-        reason is x509.ReasonFlags.certificate_hold,
-        issuer,
-        algorithm,
+        entry is not None and reason is x509.ReasonFlags.certificate_hold,
+        signer,
+        algorithm_use("CRL", crl.scheme, signer),
         _expired_certificates_since(crl.parsed),
     )
+
+
+def _is_usable(crl: x509.CertificateRevocationList) -> bool:
+    """Whether it is complete and all that is critical in it is understood (RFC 5280 §5.2)."""
+    return not any(
+        extension.oid == ExtensionOID.DELTA_CRL_INDICATOR
+        or (extension.critical and extension.oid not in _UNDERSTOOD_CRL_EXTENSIONS)
+        for extension in crl.extensions
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_signed_by(crl: Crl, signer: Certificate) -> bool:
+    """RFC 5280 §6.3.3 (f) and (g): the signer's key may sign lists and has signed this one."""
+    usage = signer.extension(x509.KeyUsage)
+    if crl.scheme is None or (usage is not None and not usage.crl_sign):
+        return False
+    return bool(verifies(crl.scheme, signer.key, crl.parsed.signature, crl.signed))
+
+
+def _entry(crl: Crl, certificate: Certificate) -> x509.RevokedCertificate | None:
+    serial_number = certificate.parsed.serial_number
+    if crl.scope.indirect:
+        return _indirect_entries(crl).get((certificate.issuer, serial_number))
+    return crl.parsed.get_revoked_certificate_by_serial_number(serial_number)
+
+
+@lru_cache(maxsize=64)
+def _indirect_entries(crl: Crl) -> dict[tuple[bytes, int], x509.RevokedCertificate]:
+    """Entries by issuer, as DER, and serial number; an issuer holds until the next (RFC 5280 §5.3.3)."""
+    entries: dict[tuple[bytes, int], x509.RevokedCertificate] = {}
+    issuer = crl.issuer
+    for entry in crl.parsed:
+        try:
+            names = entry.extensions.get_extension_for_class(x509.CertificateIssuer).value
+            issuer = next(name.value.public_bytes() for name in names if isinstance(name, x509.DirectoryName))
+        except x509.ExtensionNotFound:
+            pass
+        except (StopIteration, ValueError, x509.DuplicateExtension):
+            issuer = b""  # whose certificate it is cannot be told
+        entries[issuer, entry.serial_number] = entry
+    return entries
 
 
 def _entry_reason(entry: x509.RevokedCertificate | None) -> x509.ReasonFlags | None:

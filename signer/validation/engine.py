@@ -15,7 +15,7 @@ from pecete.errors import InternalError, InvalidArgumentError, NotFoundError, Pe
 from signer.validation import asic_facts, cades_facts, pdf_facts, proof_facts, xades_facts
 from signer.validation.facts import DocumentFacts, Malformed, SignatureFacts
 from signer.validation.integrity import ContentDigest
-from signer.validation.judgement import judge
+from signer.validation.judgement import Judgement
 from signer.validation.pdf.encryption import PasswordRequiredError
 from signer.validation.pdf.mapped import Buffer, blocks, contents_of
 from signer.validation.pdf.values import PdfSyntaxError
@@ -181,8 +181,16 @@ def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationRep
     error = _error(facts.signatures)
     if error and error.reason == Malformed.UNDECODABLE:
         facts = replace(facts, signatures=())
-    signatures, stamps = judge(facts, policy)
-    return ValidationReport("", facts.sha256, policy.time, tuple(signatures), tuple(stamps), error)
+    judgement = Judgement(facts, policy)
+    return ValidationReport(
+        "",
+        facts.sha256,
+        policy.time,
+        tuple(judgement.signature(signature) for signature in facts.signatures),
+        tuple(verdict for _, verdict in judgement.document_timestamps),
+        error,
+        evidence_records=tuple(judgement.evidence_records),
+    )
 
 
 def _error(signatures: Sequence[SignatureFacts]) -> ReportError | None:

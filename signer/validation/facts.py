@@ -38,12 +38,28 @@ class AlgorithmUse:
 
 
 @dataclass(frozen=True)
+class SignaturePolicy:
+    """The signature-policy-identifier attribute (EN 319 122-1 §5.2.9).
+
+    identifier: dotted; "" where the attribute cannot be read. digest: hashlib's name, "" for an unknown one.
+    hash: what the policy document must have. document: the one that the signature holds itself
+    (signature-policy-store, §5.2.10), None where it holds none.
+    """
+
+    identifier: str
+    digest: str = ""
+    hash: bytes = b""
+    document: bytes | None = None
+
+
+@dataclass(frozen=True)
 class CmsFacts:
     """What the SignedData of a signature or of a time-stamp token shows.
 
     digest_matches, signature_matches: None where it could not be checked. signer_certificate: None where the
     SignedData does not hold it. faults: sentences on what a signature must not look like (FORMAT_FAILURE).
     attributes: signed attribute types, dotted, repeated as often as they occur.
+    policy: None where the signer names none, or says that it is implied.
     """
 
     digest_matches: bool | None
@@ -57,6 +73,7 @@ class CmsFacts:
     ocsp_responses: tuple[bytes, ...]
     signing_time: datetime | None
     faults: tuple[str, ...]
+    policy: SignaturePolicy | None = None
 
     @property
     def integrity(self) -> Integrity:
@@ -151,6 +168,7 @@ class SignatureFacts:
     baseline: whether it has all, and only, what EN 319 142-1 Table 1 wants of a baseline signature.
     countersigns: field of the signature whose value it signs (EN 319 122-1 §5.2.7), `signer 1` where that
     is "" as a sole signer's; "" of any other signature.
+    timestamps: those within it, over its value (SIGNATURE) or over what it signs (CONTENT).
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     visual_changes: what the pages show of changes that are not permitted, seen by drawing them.
     changed_pages: numbers from 1 of the pages that later revisions changed in a way that can be seen.

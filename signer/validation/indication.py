@@ -13,25 +13,31 @@ class Indication(StrEnum):
 
 
 class SubIndication(StrEnum):
-    """Why a signature is not TOTAL_PASSED; those that this engine can give."""
+    """Why a signature, or a block of its validation, has not passed."""
 
     FORMAT_FAILURE = "FORMAT_FAILURE"
     HASH_FAILURE = "HASH_FAILURE"
     SIG_CRYPTO_FAILURE = "SIG_CRYPTO_FAILURE"
+    REVOKED = "REVOKED"
+    EXPIRED = "EXPIRED"
     NOT_YET_VALID = "NOT_YET_VALID"
     SIG_CONSTRAINTS_FAILURE = "SIG_CONSTRAINTS_FAILURE"
     CHAIN_CONSTRAINTS_FAILURE = "CHAIN_CONSTRAINTS_FAILURE"
     CERTIFICATE_CHAIN_GENERAL_FAILURE = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
     CRYPTO_CONSTRAINTS_FAILURE = "CRYPTO_CONSTRAINTS_FAILURE"
     CRYPTO_CONSTRAINTS_FAILURE_NO_POE = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+    POLICY_PROCESSING_ERROR = "POLICY_PROCESSING_ERROR"
+    SIGNATURE_POLICY_NOT_AVAILABLE = "SIGNATURE_POLICY_NOT_AVAILABLE"
     TIMESTAMP_ORDER_FAILURE = "TIMESTAMP_ORDER_FAILURE"
     NO_SIGNING_CERTIFICATE_FOUND = "NO_SIGNING_CERTIFICATE_FOUND"
     NO_CERTIFICATE_CHAIN_FOUND = "NO_CERTIFICATE_CHAIN_FOUND"
+    NO_CERTIFICATE_CHAIN_FOUND_NO_POE = "NO_CERTIFICATE_CHAIN_FOUND_NO_POE"
     REVOKED_NO_POE = "REVOKED_NO_POE"
     REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
     OUT_OF_BOUNDS_NOT_REVOKED = "OUT_OF_BOUNDS_NOT_REVOKED"
     OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
     REVOCATION_OUT_OF_BOUNDS_NO_POE = "REVOCATION_OUT_OF_BOUNDS_NO_POE"
+    NO_POE = "NO_POE"
     TRY_LATER = "TRY_LATER"
     SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
     CUSTOM = "CUSTOM"
@@ -43,6 +49,8 @@ FAILED = frozenset(
         SubIndication.FORMAT_FAILURE,
         SubIndication.HASH_FAILURE,
         SubIndication.SIG_CRYPTO_FAILURE,
+        SubIndication.REVOKED,
+        SubIndication.EXPIRED,
         SubIndication.NOT_YET_VALID,
     }
 )
@@ -63,6 +71,13 @@ class Conclusion:
             return Indication.TOTAL_PASSED
         return Indication.TOTAL_FAILED if self.sub_indication in FAILED else Indication.INDETERMINATE
 
+    def __str__(self) -> str:
+        """As reports write it, such as `INDETERMINATE/NO_POE`; `PASSED` where nothing stands against it."""
+        if self.sub_indication is None:
+            return "PASSED"
+        kind = "FAILED" if self.sub_indication in FAILED else "INDETERMINATE"
+        return f"{kind}/{self.sub_indication}"
+
     @property
     def passed(self) -> bool:
         """Whether nothing stands against the signature."""
@@ -70,3 +85,8 @@ class Conclusion:
 
 
 PASSED = Conclusion()
+
+
+def first_failure(*conclusions: Conclusion) -> Conclusion:
+    """The first that is no pass; a pass where all are."""
+    return next((conclusion for conclusion in conclusions if not conclusion.passed), PASSED)

@@ -21,6 +21,7 @@ from signer.validation.der import (
     read,
 )
 from signer.validation.facts import AlgorithmUse, CmsFacts, SignerBinding
+from signer.validation.signature_policy import signature_policy
 from signer.validation.signature_value import (
     DIGESTS,
     Scheme,
@@ -99,6 +100,7 @@ def cms_facts(
         ocsp_responses=signed_data.ocsp_responses,
         signing_time=_signing_time(signer),
         faults=tuple(faults),
+        policy=signature_policy(signer),
     )
 
 

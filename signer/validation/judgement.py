@@ -1,44 +1,38 @@
-"""The verdict on a document's signatures from its facts and a policy (EN 319 102-1 §5.3 and §5.5).
+"""The verdict on a document's signatures from its facts and a policy (EN 319 102-1 §5.6.3).
 
-The basic process and the process with time are one here: first what time cannot heal (format, signing
-certificate, digest, signature value), then what stands against the certificate at the best signature time.
+Evidence records come first, then time-stamps from the newest to the oldest, so that each is judged at the
+time that those after it prove for it, then the signatures at the best time that is proven for them.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from signer.algorithms import NEVER_BELIEVED
-from signer.validation.certificate_judgement import CertificateJudge, Use, unreliable
-from signer.validation.certificates import CertificatePool, load_certificate
+from signer.validation.archival_validation import ArchivalValidation, algorithms_at, best_path
+from signer.validation.assurance import identity, time_status
+from signer.validation.basic_validation import BasicResult, basic_signature, basic_timestamp
+from signer.validation.certificate_constraints import Use
+from signer.validation.certificate_validation import CertificateValidator
+from signer.validation.certificates import Certificate, CertificatePool, load_certificate
 from signer.validation.facts import (
     CmsFacts,
     DocumentFacts,
+    EvidenceRecordFacts,
     Integrity,
     SignatureFacts,
-    SignerBinding,
     TimestampFacts,
     TimestampKind,
 )
-from signer.validation.indication import PASSED, Conclusion, SubIndication
-from signer.validation.levels import covering, level
+from signer.validation.indication import PASSED, Conclusion, SubIndication, first_failure
+from signer.validation.levels import Levels
 from signer.validation.path import Path
-from signer.validation.pdf.aftermath import Modification
 from signer.validation.policy import ValidationPolicy
-from signer.validation.report import SignatureVerdict, TimestampVerdict
-from signer.validation.revocation import RevocationData
+from signer.validation.proof_of_existence import ProofsOfExistence
+from signer.validation.report import EvidenceRecordVerdict, SignatureVerdict, TimestampVerdict
+from signer.validation.trace import Block, Trace
+from signer.validation.validation_with_time import required_timestamp, signing_delay, timestamp_order
 
 Judged = tuple[TimestampFacts, TimestampVerdict]
-
-
-def judge(
-    facts: DocumentFacts, policy: ValidationPolicy
-) -> tuple[list[SignatureVerdict], list[TimestampVerdict]]:
-    """Verdicts on all signatures and on all document time-stamps, each in the order of coverage."""
-    judgement = Judgement(facts, policy)
-    return (
-        [judgement.signature(signature) for signature in facts.signatures],
-        [verdict for _, verdict in judgement.document_timestamps],
-    )
 
 
 class Judgement:
@@ -48,10 +42,12 @@ class Judgement:
         self.facts, self.policy = facts, policy
         every = list(_all_cms(facts))
         store = facts.store
-        stored = [der for der, _ in store.certificates]
         found = [der for cms in every for der in cms.certificates]
+        stored = [der for der, _ in store.certificates]
         self.pool = CertificatePool([*policy.anchors, *policy.certificates, *stored, *found])
-        revocation = RevocationData(
+        self.certificates = CertificateValidator(
+            policy,
+            self.pool,
             [*policy.crls, *(d for d, _ in store.crls), *(d for cms in every for d in cms.crls)],
             [
                 *policy.ocsp_responses,
@@ -59,137 +55,57 @@ class Judgement:
                 *(d for cms in every for d in cms.ocsp_responses),
             ],
         )
-        self.revocation = revocation
-        self.certificates = CertificateJudge(policy, self.pool, revocation)
+        self.revocation = self.certificates.revocation
+        self.proofs = ProofsOfExistence(facts, policy.time)
+        self._archival = ArchivalValidation(policy, self.proofs)
+        self.levels = Levels(facts, self.pool)
+        self.evidence_records = [self._evidence_record(record) for record in facts.evidence_records]
         self.document_timestamps = self._document_timestamps()
+        self._inner = {id(signature): self._inner_timestamps(signature) for signature in facts.signatures}
+
+    # ---- time-stamps and evidence records
+
+    def _evidence_record(self, facts: EvidenceRecordFacts) -> EvidenceRecordVerdict:
+        """An evidence record proves what it protects since its first archive time-stamp (§5.6.3.4)."""
+        conclusion = _record_integrity(facts)
+        proven = self.policy.time
+        for stamp in reversed(facts.timestamps):
+            if conclusion.passed and stamp.gen_time is not None:
+                conclusion = self.timestamp(stamp, proven).conclusion
+                proven = min(proven, stamp.gen_time)
+        if conclusion.passed:
+            self.proofs.add_evidence_record(facts, proven)
+        return EvidenceRecordVerdict(
+            facts.name,
+            facts.integrity,
+            conclusion,
+            proven if conclusion.passed else None,
+            facts.covers,
+            facts.files,
+        )
 
     def _document_timestamps(self) -> list[Judged]:
-        """Newest first, so that an older one is judged at the time that a newer one proves for it."""
         judged: list[Judged] = []
         for facts in reversed(self.facts.document_timestamps):
-            later = [item for item in judged if item[0].covers(facts.end, facts.field)]
-            judged.insert(0, (facts, self.timestamp(facts, self._proven(later))))
+            verdict = self.timestamp(facts, self.stamp_existed(facts))
+            if verdict.conclusion.passed:
+                self.proofs.add_timestamp(facts)
+            judged.append((facts, verdict))
+        return judged[::-1]
+
+    def _inner_timestamps(self, facts: SignatureFacts) -> list[Judged]:
+        """Time-stamps within a signature, judged when all of it is proven to have existed."""
+        existed = self.existed(facts)
+        judged = [(stamp, self.timestamp(stamp, existed)) for stamp in facts.timestamps]
+        for stamp, verdict in judged:
+            if stamp.kind is TimestampKind.SIGNATURE and verdict.conclusion.passed and stamp.gen_time:
+                self.proofs.add_signature_timestamp(facts, stamp.gen_time)
         return judged
 
-    def _proven(self, judged: Iterable[Judged]) -> datetime:
-        """Earliest time that valid time-stamps prove, at latest that of judging (§5.5.4)."""
-        times = [facts.gen_time for facts, verdict in judged if verdict.conclusion.passed and facts.gen_time]
-        return min([self.policy.time, *times])
-
-    # ---- signatures
-
-    def signature(self, facts: SignatureFacts) -> SignatureVerdict:
-        """The verdict on one signature."""
-        later = self._around(facts)
-        existed = self._proven(later)
-        own = [(stamp, self.timestamp(stamp, existed)) for stamp in facts.timestamps]
-        stamps = [*own, *later]
-        best = self._proven(stamps)
-        conclusion, path = self._conclude(facts, stamps, best)
-        signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
-        return SignatureVerdict(
-            field=facts.field,
-            format=facts.format,
-            level=level(facts, self.facts, self.pool),
-            integrity=facts.cms.integrity,
-            modification=facts.modification,
-            conclusion=conclusion,
-            signing_time=facts.claimed_time,
-            best_signature_time=best,
-            signer=signer.common_name if signer else None,
-            signer_certificate=signer.der if signer else None,
-            path=tuple(certificate.common_name for certificate in path),
-            timestamps=tuple(verdict for _, verdict in stamps),
-            changes=facts.changes,
-            faults=facts.faults,
-        )
-
-    def existed(self, facts: SignatureFacts) -> datetime:
-        """Earliest time at which the document time-stamps prove the signature with all that is in it."""
-        return self._proven(self._around(facts))
-
-    def stamp_existed(self, facts: TimestampFacts) -> datetime:
-        """Earliest time at which later document time-stamps prove this one."""
-        return self._proven(
-            item for item in self.document_timestamps if item[0].covers(facts.end, facts.field)
-        )
-
-    def _around(self, facts: SignatureFacts) -> list[Judged]:
-        around = {id(stamp) for stamp in covering(facts, self.facts)}
-        return [item for item in self.document_timestamps if id(item[0]) in around]
-
-    def _conclude(
-        self, facts: SignatureFacts, stamps: list[Judged], best: datetime
-    ) -> tuple[Conclusion, Path]:
-        """Format checking, then the building blocks that a signature shares with a token, then its own."""
-        if facts.faults:
-            return Conclusion(SubIndication.FORMAT_FAILURE, facts.faults[0]), ()
-        if facts.modification is Modification.FORBIDDEN:
-            change = facts.changes[0] if facts.changes else "unknown"
-            sentence = (
-                f"the document was changed after the signature in a way that it does not permit: {change}"
-            )
-            return Conclusion(SubIndication.FORMAT_FAILURE, sentence), ()
-        conclusion, path = self._cms(facts.cms, "signature", best)
-        if not conclusion.passed:
-            return conclusion, path
-        return self._acceptance(facts, stamps, best), path
-
-    def _cms(self, cms: CmsFacts, use: Use, proven: datetime) -> tuple[Conclusion, Path]:
-        """Signing certificate, cryptographic verification, certificate (§5.2.3, §5.2.7, §5.2.6)."""
-        signer = load_certificate(cms.signer_certificate) if cms.signer_certificate else None
-        if signer is None or cms.binding is SignerBinding.MISMATCH:
-            sentence = "the signing certificate is missing, or is not the one that the signature names"
-            return Conclusion(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, sentence), ()
-        conclusion = _cryptographic(cms)
-        if not conclusion.passed:
-            return conclusion, ()
-        return self.certificates.judge(signer, use).conclude(proven)
-
-    def _acceptance(self, facts: SignatureFacts, stamps: list[Judged], best: datetime) -> Conclusion:
-        """Signature acceptance (§5.2.8), order of time-stamps and delay (§5.5.4), and what stays unknown."""
-        conclusion = _first_failure(
-            self._reference(facts.cms),
-            _order(stamps),
-            _claimed_time(facts),
-            self._delay(facts, best),
-            self._algorithms(facts.cms, best),
-        )
-        if conclusion.passed and facts.modification is Modification.UNKNOWN:
-            sentence = "it cannot be told what was changed after the signature"
-            return Conclusion(SubIndication.CUSTOM, sentence)
-        return conclusion
-
-    def _reference(self, cms: CmsFacts) -> Conclusion:
-        if cms.binding is SignerBinding.BOUND:
-            return PASSED
-        return Conclusion(
-            SubIndication.SIG_CONSTRAINTS_FAILURE,
-            "the signature does not name its signing certificate among what is signed",
-        )
-
-    def _delay(self, facts: SignatureFacts, best: datetime) -> Conclusion:
-        delay = self.policy.delay
-        if delay is None or facts.claimed_time is None or facts.claimed_time + delay >= best:
-            return PASSED
-        sentence = "the signature is proven only long after the time that the signer states"
-        return Conclusion(SubIndication.SIG_CONSTRAINTS_FAILURE, sentence)
-
-    def _algorithms(self, cms: CmsFacts, proven: datetime) -> Conclusion:
-        """Each algorithm must be believed at the proven time; no time helps one that never was."""
-        for use in cms.algorithms:
-            end = self.policy.algorithms.end(use)
-            if end <= proven:
-                name = " ".join(part for part in (use.scheme, use.digest) if part)
-                return Conclusion(unreliable(end), f"the {use.what} rests on {name}, which is not believed")
-        return PASSED
-
-    # ---- time-stamps
-
     def timestamp(self, facts: TimestampFacts, proven: datetime) -> TimestampVerdict:
-        """The verdict on a token that is proven to have existed at `proven` (§5.4)."""
+        """The verdict on a token that is proven to have existed at `proven` (§5.4, §5.6.3.4)."""
         conclusion = self._timestamp(facts, proven)
-        signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
+        signer = _signer(facts.cms)
         return TimestampVerdict(
             kind=facts.kind,
             field=facts.field,
@@ -202,32 +118,16 @@ class Judgement:
         )
 
     def _timestamp(self, facts: TimestampFacts, proven: datetime) -> Conclusion:
-        if facts.faults or facts.gen_time is None:
-            return Conclusion(SubIndication.FORMAT_FAILURE, facts.faults[0] if facts.faults else "no genTime")
-        if facts.imprint_matches is False:
-            return Conclusion(SubIndication.HASH_FAILURE, "the time-stamp is over something else")
-        if facts.imprint_matches is None:
-            sentence = "the digest algorithm of the time-stamp is not known"
-            return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, sentence)
-        conclusion, path = self._cms(facts.cms, "timestamp", proven)
-        if not conclusion.passed:
-            return conclusion
-        return _first_failure(
-            self._reference(facts.cms),
-            self._stated_time(facts, facts.gen_time, path),
-            self._algorithms(facts.cms, proven),
+        trace = Trace()
+        basic = basic_timestamp(facts, self.certificates, trace)
+        if not basic.failure.passed:
+            return basic.failure
+        return first_failure(
+            self._archival.path(basic, proven, proven, trace)[0],
+            basic.acceptance,
+            algorithms_at(facts.cms, self.policy, proven),
             self._imprint_algorithm(facts, proven),
         )
-
-    def _stated_time(self, facts: TimestampFacts, gen_time: datetime, path: Path) -> Conclusion:
-        if gen_time - facts.accuracy > self.policy.time:
-            sentence = "the time-stamp states a time that is yet to come"
-            return Conclusion(SubIndication.TIMESTAMP_ORDER_FAILURE, sentence)
-        unit = path[0].parsed
-        if not unit.not_valid_before_utc <= gen_time <= unit.not_valid_after_utc:
-            sentence = "the time-stamp states a time outside the validity of its authority's certificate"
-            return Conclusion(SubIndication.SIG_CONSTRAINTS_FAILURE, sentence)
-        return PASSED
 
     def _imprint_algorithm(self, facts: TimestampFacts, proven: datetime) -> Conclusion:
         if self.policy.algorithms.digests.get(facts.imprint_digest, NEVER_BELIEVED) > proven:
@@ -235,48 +135,108 @@ class Judgement:
         sentence = f"the time-stamp's imprint rests on {facts.imprint_digest}, which is not believed"
         return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, sentence)
 
+    # ---- signatures
 
-def _cryptographic(cms: CmsFacts) -> Conclusion:
-    """Cryptographic verification (§5.2.7): content found, digest, signature value."""
-    if cms.integrity is Integrity.INTACT:
+    def signature(self, facts: SignatureFacts) -> SignatureVerdict:
+        """The verdict on one signature."""
+        trace = Trace()
+        stamps = self._stamps(facts, trace)
+        valid = [stamp for stamp, verdict in stamps if verdict.conclusion.passed]
+        best = self.proofs.signature(facts)
+        basic = basic_signature(facts, self.certificates, _signed_after(valid), trace)
+        path: Path = ()
+        trusted = basic.failure
+        if basic.failure.passed:
+            trusted, path = self._archival.path(basic, best, self.existed(facts), trace)
+        conclusion = first_failure(trusted, self._acceptable(facts, basic, valid, best))
+        trace.note(Block.ARCHIVAL, conclusion)
+        signer = _signer(facts.cms)
+        known, reason = identity(basic, trusted)
+        return SignatureVerdict(
+            field=facts.field,
+            format=facts.format,
+            level=self.levels.name(facts),
+            integrity=facts.cms.integrity,
+            modification=facts.modification,
+            conclusion=conclusion,
+            signing_time=facts.claimed_time,
+            best_signature_time=best,
+            signer=signer.common_name if signer else None,
+            signer_certificate=signer.der if signer else None,
+            path=tuple(certificate.common_name for certificate in path),
+            timestamps=tuple(verdict for _, verdict in stamps),
+            changes=facts.changes,
+            faults=facts.faults,
+            findings=facts.findings,
+            identity=str(known),
+            identity_reason=reason,
+            time_status=str(time_status(facts, best, self.policy)),
+            trace=trace.steps,
+        )
+
+    def _stamps(self, facts: SignatureFacts, trace: Trace) -> list[Judged]:
+        """Time-stamps within a signature and around it, in the order of their coverage."""
+        around = {id(stamp) for stamp in self.levels.covering(facts)}
+        stamps = [
+            *self._inner[id(facts)],
+            *(each for each in self.document_timestamps if id(each[0]) in around),
+        ]
+        for stamp, verdict in stamps:
+            trace.note(Block.TIMESTAMP, verdict.conclusion, str(stamp.kind))
+        return stamps
+
+    def _acceptable(
+        self, facts: SignatureFacts, basic: BasicResult, valid: list[TimestampFacts], best: datetime
+    ) -> Conclusion:
+        """Signature acceptance and the signature's own times at the best signature time (§5.5.4)."""
+        return first_failure(
+            basic.acceptance,
+            timestamp_order(valid),
+            signing_delay(facts, best, self.policy),
+            required_timestamp(best, self.policy),
+            _outlived(basic),
+            algorithms_at(facts.cms, self.policy, best),
+        )
+
+    # ---- for those who look for what is missing
+
+    def existed(self, facts: SignatureFacts) -> datetime:
+        """Earliest time at which the signature is proven with all that is in it."""
+        return self.proofs.content(facts)
+
+    def stamp_existed(self, facts: TimestampFacts) -> datetime:
+        """Earliest time at which later document time-stamps and evidence records prove this one."""
+        return self.proofs.timestamp(facts)
+
+    def path(self, certificate: Certificate, use: Use, proven: datetime) -> Path:
+        """The path that a signature proven for that time rests on; () where there is none."""
+        basic = BasicResult(PASSED, self.certificates.validate(certificate, use))
+        _, validated = best_path(basic, proven, self.policy)
+        return validated.path if validated else ()
+
+
+def _record_integrity(facts: EvidenceRecordFacts) -> Conclusion:
+    if facts.integrity is Integrity.INTACT and facts.timestamps:
         return PASSED
-    if cms.digest_matches is None:
-        return Conclusion(SubIndication.SIGNED_DATA_NOT_FOUND, "what was signed is missing")
-    if cms.digest_matches is False:
-        return Conclusion(SubIndication.HASH_FAILURE, "what was signed has changed: its digest differs")
-    if cms.signature_matches is False:
-        return Conclusion(SubIndication.SIG_CRYPTO_FAILURE, "the signature value does not verify")
-    return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "the signature algorithm is not known")
+    sentence = f"the evidence record does not hold: {facts.failing_check or 'it has no time-stamp'}"
+    broken = facts.integrity is Integrity.BROKEN
+    return Conclusion(SubIndication.HASH_FAILURE if broken else SubIndication.SIGNED_DATA_NOT_FOUND, sentence)
 
 
-def _claimed_time(facts: SignatureFacts) -> Conclusion:
-    """A signer who states a time at which the certificate was not valid states something that cannot be."""
-    signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
-    claimed = facts.claimed_time
-    if signer is None or claimed is None:
-        return PASSED
-    if signer.parsed.not_valid_before_utc <= claimed <= signer.parsed.not_valid_after_utc:
-        return PASSED
-    sentence = "the signer states a signing time outside the validity of the certificate"
-    return Conclusion(SubIndication.SIG_CONSTRAINTS_FAILURE, sentence)
+def _signed_after(valid: list[TimestampFacts]) -> datetime | None:
+    """When the signer can have signed at the earliest, by the latest content time-stamp."""
+    times = [stamp.gen_time for stamp in valid if stamp.kind is TimestampKind.CONTENT and stamp.gen_time]
+    return max(times, default=None)
 
 
-def _order(stamps: list[Judged]) -> Conclusion:
-    """A time-stamp around the signature cannot be earlier than one within it (RFC 3161 §2.4.2, accuracy)."""
-    valid = [facts for facts, verdict in stamps if verdict.conclusion.passed]
-    inner = [facts for facts in valid if facts.kind is TimestampKind.SIGNATURE]
-    for outer in (facts for facts in valid if facts.kind is not TimestampKind.SIGNATURE):
-        for stamp in inner:
-            if outer.gen_time and stamp.gen_time:
-                allowance = outer.accuracy + stamp.accuracy
-                if outer.gen_time + allowance < stamp.gen_time:
-                    sentence = "a time-stamp around the signature is earlier than one within it"
-                    return Conclusion(SubIndication.TIMESTAMP_ORDER_FAILURE, sentence)
-    return PASSED
+def _outlived(basic: BasicResult) -> Conclusion:
+    """An algorithm that had ended before the signer signed, whatever is proven of later."""
+    kind = SubIndication.CRYPTO_CONSTRAINTS_FAILURE
+    return next((each.conclusion for each in basic.weak if each.kind is kind), PASSED)
 
 
-def _first_failure(*conclusions: Conclusion) -> Conclusion:
-    return next((conclusion for conclusion in conclusions if not conclusion.passed), PASSED)
+def _signer(cms: CmsFacts) -> Certificate | None:
+    return load_certificate(cms.signer_certificate) if cms.signer_certificate else None
 
 
 def _all_cms(facts: DocumentFacts) -> Iterable[CmsFacts]:
@@ -286,3 +246,6 @@ def _all_cms(facts: DocumentFacts) -> Iterable[CmsFacts]:
             yield stamp.cms
     for stamp in facts.document_timestamps:
         yield stamp.cms
+    for record in facts.evidence_records:
+        for stamp in record.timestamps:
+            yield stamp.cms

@@ -1,6 +1,7 @@
 """OCSP responses (RFC 6960 §4.2), signed by the issuer itself or by a responder that it delegated."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,10 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.validation.certificates import Certificate, load_certificate
 from signer.validation.der import SEQUENCE, DerError, octets, read
-from signer.validation.facts import AlgorithmUse
 from signer.validation.path import is_issued_by
 from signer.validation.revocation_statement import RevocationStatement
-from signer.validation.signature_value import Scheme, key_size, read_scheme, verifies
+from signer.validation.signature_algorithms import algorithm_use
+from signer.validation.signature_value import Scheme, read_scheme, verifies
 from signer.validation.times import asn1_time
 
 _ARCHIVE_CUTOFF = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.6")
@@ -24,13 +25,41 @@ _BASIC_RESPONSE = bytes.fromhex("06092b0601050507300101")
 
 
 @dataclass(frozen=True)
+class SingleResponse:
+    """What a response says of one certificate (RFC 6960 §4.2.1), whose issuer is known by two hashes."""
+
+    serial_number: int
+    digest: str
+    issuer_name_hash: bytes
+    issuer_key_hash: bytes
+    this_update: datetime
+    next_update: datetime | None
+    revoked_at: datetime | None
+    on_hold: bool
+
+    def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether it is about a certificate of that issuer."""
+        return (
+            self.serial_number == certificate.parsed.serial_number
+            and self.issuer_name_hash == _hash(self.digest, certificate.issuer)
+            and self.issuer_key_hash == _hash(self.digest, issuer.key_bits)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class OcspResponse:
-    """A successful response as read. der: the OCSPResponse. responders: certificates that it carries."""
+    """A successful response as read. der: the OCSPResponse. responders: certificates that it carries.
+
+    singles: those that know a status. archive_cutoff: from when on the status of expired certificates is
+    kept (RFC 6960 §4.4.4), None where it is not.
+    """
 
     der: bytes
     parsed: ocsp.OCSPResponse
     scheme: Scheme | None
     responders: tuple[Certificate, ...]
+    singles: tuple[SingleResponse, ...]
+    archive_cutoff: datetime | None
 
 
 @lru_cache(maxsize=512)
@@ -41,13 +70,15 @@ def load_ocsp_response(der: bytes) -> OcspResponse | None:
             parsed = ocsp.load_der_ocsp_response(candidate)
             if parsed.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
                 return None
-            _ = parsed.extensions, list(parsed.responses)
+            _ = parsed.extensions
+            singles = tuple(_singles(parsed))
             basic = read(
                 octets(read(candidate).parts(SEQUENCE, 2)[1].parts(0xA0, 1)[0].parts(SEQUENCE, 2)[1])
             )
             scheme = read_scheme(basic.parts(SEQUENCE, 3)[1], "")
             loaded = (load_certificate(c.public_bytes(Encoding.DER)) for c in parsed.certificates)
-            return OcspResponse(candidate, parsed, scheme, tuple(c for c in loaded if c is not None))
+            responders = tuple(c for c in loaded if c is not None)
+            return OcspResponse(candidate, parsed, scheme, responders, singles, _archive_cutoff(parsed))
         except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, DerError):
             continue
     return None
@@ -73,6 +104,7 @@ def is_delegate(certificate: Certificate, issuer: Certificate) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def signed_by(response: OcspResponse, responder: Certificate) -> bool:
     """Whether the response carries this key's signature."""
     if response.scheme is None:
@@ -81,59 +113,46 @@ def signed_by(response: OcspResponse, responder: Certificate) -> bool:
     return bool(verifies(response.scheme, responder.key, parsed.signature, parsed.tbs_response_bytes))
 
 
-def singles_about(
-    response: OcspResponse, certificate: Certificate, issuer: Certificate
-) -> list[ocsp.OCSPSingleResponse]:
-    """The single responses that know the status of a certificate."""
-    return [single for single in response.parsed.responses if _is_about(single, certificate, issuer)]
+def _singles(parsed: ocsp.OCSPResponse) -> Iterator[SingleResponse]:
+    for single in parsed.responses:
+        name = single.hash_algorithm.name
+        known = single.certificate_status is not ocsp.OCSPCertStatus.UNKNOWN
+        if known and name in hashlib.algorithms_guaranteed:
+            yield SingleResponse(
+                single.serial_number,
+                name,
+                single.issuer_name_hash,
+                single.issuer_key_hash,
+                single.this_update_utc,
+                single.next_update_utc,
+                single.revocation_time_utc,
+                single.revocation_reason is x509.ReasonFlags.certificate_hold,
+            )
 
 
-def _is_about(single: ocsp.OCSPSingleResponse, certificate: Certificate, issuer: Certificate) -> bool:
-    if single.serial_number != certificate.parsed.serial_number:
-        return False
-    if single.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
-        return False
-    name = single.hash_algorithm.name
-    key = _key_bits(issuer)
-    return (
-        name in hashlib.algorithms_guaranteed
-        and key is not None
-        and single.issuer_name_hash == hashlib.new(name, certificate.issuer, usedforsecurity=False).digest()
-        and single.issuer_key_hash == hashlib.new(name, key, usedforsecurity=False).digest()
-    )
-
-
-def _key_bits(issuer: Certificate) -> bytes | None:
-    """The BIT STRING of the issuer's subjectPublicKey without its count of unused bits."""
-    try:
-        fields = read(issuer.der).parts(SEQUENCE, 3)[0].parts(SEQUENCE, 6)
-        first = 1 if fields[0].tag == 0xA0 else 0
-        return fields[first + 5].parts(SEQUENCE, 2)[1].content[1:]
-    except (DerError, IndexError):
-        return None
+@lru_cache(maxsize=1024)
+def _hash(digest: str, octets: bytes) -> bytes:
+    return hashlib.new(digest, octets, usedforsecurity=False).digest()
 
 
 def ocsp_statement(
-    response: OcspResponse, single: ocsp.OCSPSingleResponse, responder: Certificate
+    response: OcspResponse, single: SingleResponse, responder: Certificate
 ) -> RevocationStatement:
     """What a single response says, on the word of `responder`."""
-    scheme = response.scheme
-    digest, name = (scheme.digest, scheme.name) if scheme else ("", "unknown")
     return RevocationStatement(
         "OCSP",
         response.der,
-        single.this_update_utc,
-        single.next_update_utc,
-        single.revocation_time_utc,
-        single.revocation_reason is x509.ReasonFlags.certificate_hold,
+        single.this_update,
+        single.next_update,
+        single.revoked_at,
+        single.on_hold,
         responder,
-        AlgorithmUse("OCSP response", digest, name, key_size(responder.key)),
-        _archive_cutoff(response.parsed),
+        algorithm_use("OCSP response", response.scheme, responder),
+        response.archive_cutoff,
     )
 
 
 def _archive_cutoff(response: ocsp.OCSPResponse) -> datetime | None:
-    """archiveCutoff: from when on the status of expired certificates is kept (RFC 6960 §4.4.4)."""
     if len(list(response.responses)) != 1:
         return None
     for extension in response.single_extensions:

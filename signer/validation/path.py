@@ -4,6 +4,7 @@ Validity periods and revocation are not looked at here; they are matters of time
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -63,6 +64,7 @@ def find_paths(
         stack += [(*path, i) for i in reversed(issuers) if i not in path and is_issued_by(last, i)]
 
 
+@lru_cache(maxsize=4096)
 def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the issuer's name and key stand behind the certificate."""
     if certificate.issuer != issuer.subject:
@@ -74,6 +76,7 @@ def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def path_fault(path: Path) -> str | None:
     """What RFC 5280 §6.1.3 and §6.1.4 hold against a path, as a sentence; None when nothing."""
     for certificate in path[:-1]:
@@ -87,7 +90,7 @@ def path_fault(path: Path) -> str | None:
             return fault
         below += not issuer.is_self_issued
     constrained = any(_has(certificate, _CONSTRAINTS) for certificate in path)
-    if constrained and not constraints_hold([certificate.der for certificate in path]):
+    if constrained and not constraints_hold(tuple(certificate.der for certificate in path)):
         return "a name or policy constraint of an issuer is not kept"
     return None
 

@@ -34,7 +34,12 @@ from signer.validation.signed_data import (
     read_signed_data,
 )
 from signer.validation.times import pdf_date
-from signer.validation.timestamps import signature_timestamps, timestamp_facts, unreadable_timestamp
+from signer.validation.timestamps import (
+    content_timestamps,
+    signature_timestamps,
+    timestamp_facts,
+    unreadable_timestamp,
+)
 from signer.validation.visual_facts import with_appearance
 
 _DETACHED = frozenset({"ETSI.CAdES.detached", "adbe.pkcs7.detached"})
@@ -85,7 +90,9 @@ def _signature(found: FoundSignature, digests: RangeDigests, aftermaths: Afterma
         if form in _DETACHED and signed_data.content is not None:
             malformed = Malformed.CONTENT_ENCAPSULATED
         cms = _cms(signed_data, form, coverage, digests)
-        stamps = signature_timestamps(signed_data.signers[0]) if signed_data.signers else ()
+        for signer in signed_data.signers[:1]:
+            stamps = content_timestamps(signer, lambda name: digests.digest(coverage, name))
+            stamps += signature_timestamps(signer)
     except DerError as error:
         faults.append(f"the signature cannot be decoded: {error}")
         malformed = Malformed.UNDECODABLE

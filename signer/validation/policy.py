@@ -45,6 +45,10 @@ class ValidationPolicy:
     freshness: greatest age of revocation data; None: until its nextUpdate.
     delay: longest time from claimed to proven signing time; None: any.
     rendering: whether pages of a PDF that were changed after a signature are drawn and compared.
+    sunsets: (anchor, DER; from when on it is trusted only for what is proven to be older); others: no end.
+    signature_policies: (identifier, dotted; document) of the signature policies that signers may name.
+    attributes: types, dotted, of attributes that a signer must have signed.
+    timestamp: whether a signature must be proven by a valid time-stamp or evidence record.
     """
 
     anchors: tuple[bytes, ...]
@@ -57,3 +61,15 @@ class ValidationPolicy:
     freshness: timedelta | None = None
     delay: timedelta | None = None
     rendering: bool = True
+    sunsets: tuple[tuple[bytes, datetime], ...] = ()
+    signature_policies: tuple[tuple[str, bytes], ...] = ()
+    attributes: tuple[str, ...] = ()
+    timestamp: bool = False
+
+    def sunset(self, anchor: bytes) -> datetime | None:
+        """From when on an anchor (DER) is trusted only for what is older; None where it has no end."""
+        return min((date for der, date in self.sunsets if der == anchor), default=None)
+
+    def signature_policy(self, identifier: str) -> bytes | None:
+        """The document of a signature policy; None where it is not at hand."""
+        return next((document for named, document in self.signature_policies if named == identifier), None)

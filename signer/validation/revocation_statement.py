@@ -28,17 +28,21 @@ class RevocationStatement:
 
     def speaks_for(self, certificate: Certificate) -> bool:
         """Whether the certificate had to be on record when this was issued: issuers drop what has expired."""
-        if self.this_update < certificate.parsed.not_valid_before_utc:
+        if self.this_update < certificate.not_before:
             return False
-        end = certificate.parsed.not_valid_after_utc
+        end = certificate.not_after
         if self.this_update <= end or self.revoked_at is not None:
             return True
         return self.expired_since is not None and self.expired_since <= end
 
-    def is_fresh(self, time: datetime, greatest_age: timedelta | None) -> bool:
-        """EN 319 102-1 §5.2.5: issued later than `time` less the greatest age, by default nextUpdate's."""
+    def fresh_until(self, greatest_age: timedelta | None) -> datetime:
+        """Last moment at which it is fresh: its issuance plus the greatest age, by default nextUpdate's."""
         if greatest_age is None:
-            if self.next_update is None:
-                return False
-            greatest_age = self.next_update - self.this_update
-        return self.this_update >= time - greatest_age
+            return self.next_update or self.this_update
+        return self.this_update + greatest_age
+
+    def is_fresh(self, time: datetime, greatest_age: timedelta | None) -> bool:
+        """EN 319 102-1 §5.2.5: issued later than `time` less the greatest age; never without any age."""
+        if greatest_age is None and self.next_update is None:
+            return False
+        return time <= self.fresh_until(greatest_age)

@@ -12,12 +12,11 @@ from itertools import pairwise
 from pathlib import Path as FilePath
 
 from signer.material import ValidationMaterial
-from signer.validation.certificate_judgement import Use
+from signer.validation.certificate_constraints import Use
 from signer.validation.certificates import Certificate, load_certificate
 from signer.validation.engine import document_facts, fenced
 from signer.validation.facts import CmsFacts, SignatureFacts
 from signer.validation.judgement import Judgement
-from signer.validation.levels import covering, reached
 from signer.validation.path import MAX_LENGTH, is_issued_by
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import SignatureVerdict
@@ -65,8 +64,7 @@ def survey(
         # A counter-signature has no level of its own that could be raised.
         chosen = [item for item in found if field in ("", item.field) and not item.countersigns]
         signatures = tuple(
-            SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))
-            for item in chosen
+            SurveyedSignature(judgement.signature(item), judgement.levels.reached(item)) for item in chosen
         )
         surveyor = _Surveyor(judgement)
         for item, surveyed in zip(chosen, signatures, strict=True):
@@ -81,7 +79,7 @@ def _stamps(judgement: Judgement, chosen: list[SignatureFacts]) -> Iterator[tupl
     for signature in chosen:
         for stamp in signature.timestamps:
             yield stamp.cms, judgement.existed(signature)
-    around = {id(stamp): stamp for item in chosen for stamp in covering(item, judgement.facts)}
+    around = {id(stamp): stamp for item in chosen for stamp in judgement.levels.covering(item)}
     for stamp in around.values():
         yield stamp.cms, judgement.stamp_existed(stamp)
 
@@ -100,7 +98,7 @@ class _Surveyor:
         if leaf is None:
             return  # what has no readable signer has a verdict that says so
         proven = proven or self._judgement.policy.time
-        _, path = self._judgement.certificates.judge(leaf, use).conclude(proven)
+        path = self._judgement.path(leaf, use, proven)
         if not path:
             self._miss(self._topmost(leaf), None)
         self.material += ValidationMaterial(tuple(certificate.der for certificate in path))

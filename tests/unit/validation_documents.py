@@ -1,11 +1,13 @@
 """Signed documents of a small authority: what the tests of judging signatures judge."""
 
 import io
+import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
+from pathlib import Path
 from unittest import mock
 
 import pikepdf
@@ -19,14 +21,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.generic import NameObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import signers
+from pyhanko.sign.ades.api import CAdESSignedAttrSpec
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import pdf_signer
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from signer.validation import (
-    ValidationPolicy,
-)
+from signer.material import ValidationMaterial
+from signer.pades.augmentation import append_material
+from signer.validation import ValidationPolicy
 
 BORN = datetime(2024, 1, 1, tzinfo=UTC)
 SIGNED = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -168,9 +171,9 @@ def stamper(time: datetime) -> DummyTimeStamper:
     )
 
 
-def signer_of(identity: Identity) -> signers.SimpleSigner:
+def signer_of(identity: Identity, above: Identity = SUB) -> signers.SimpleSigner:
     store = SimpleCertificateStore()
-    store.register_multiple([SUB.asn1])
+    store.register_multiple([above.asn1])
     return signers.SimpleSigner(identity.asn1, identity.asn1_key, store)
 
 
@@ -182,22 +185,42 @@ def sign(
     stamped: datetime | None = None,
     digest: str = "sha256",
     encrypted: bool = False,
+    above: Identity = SUB,
+    attributes: CAdESSignedAttrSpec | None = None,
 ) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(document))
     if encrypted:
         writer.encrypt(b"")
     metadata = signers.PdfSignatureMetadata(
-        field_name=field, subfilter=SigSeedSubFilter.PADES, md_algorithm=digest
+        field_name=field,
+        subfilter=SigSeedSubFilter.PADES,
+        md_algorithm=digest,
+        cades_signed_attr_spec=attributes,
     )
     with warnings.catch_warnings(), mock.patch.object(pdf_signer, "datetime", Clock):
         warnings.simplefilter("ignore")
         out = signers.sign_pdf(
             writer,
             metadata,
-            signer_of(identity),
+            signer_of(identity, above),
             timestamper=stamper(stamped) if stamped else None,
         )
     return bytes(out.getbuffer())
+
+
+def timestamped(document: bytes, time: datetime) -> bytes:
+    """The document with a document time-stamp more."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(document))
+    out = signers.PdfTimeStamper(stamper(time)).timestamp_pdf(writer, md_algorithm="sha256")
+    return bytes(out.getbuffer())
+
+
+def kept(document: bytes, material: ValidationMaterial) -> bytes:
+    """The document with validation data in its security store."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "document.pdf"
+        path.write_bytes(document)
+        return document + append_material(path, material)
 
 
 @cache
