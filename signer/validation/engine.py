@@ -17,6 +17,7 @@ from signer.validation.judgement import judge
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
+from signer.validation.trusted_lists.joining import qualified, trusting
 
 _ZIP = b"PK\x03\x04"
 _MALFORMED = {
@@ -122,8 +123,9 @@ def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationRep
     error = _error(facts.signatures)
     if error and error.reason == Malformed.UNDECODABLE:
         facts = replace(facts, signatures=())
-    signatures, stamps = judge(facts, policy)
-    return ValidationReport("", facts.sha256, policy.time, tuple(signatures), tuple(stamps), error)
+    signatures, stamps = judge(facts, trusting(policy, facts))
+    report = ValidationReport("", facts.sha256, policy.time, tuple(signatures), tuple(stamps), error)
+    return qualified(report, facts, policy)
 
 
 def _error(signatures: Sequence[SignatureFacts]) -> ReportError | None:

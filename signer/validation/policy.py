@@ -7,6 +7,7 @@ from typing import Literal
 
 from signer.algorithms import DIGEST_ENDS, KEY_ENDS, NEVER_BELIEVED
 from signer.validation.facts import AlgorithmUse
+from signer.validation.trusted_lists.snapshot import TrustedServices
 
 RevocationMode = Literal["required", "off"]
 
@@ -44,6 +45,8 @@ class ValidationPolicy:
     certificates, crls, ocsp_responses: further validation data beside those in the document, DER.
     freshness: greatest age of revocation data; None: until its nextUpdate.
     delay: longest time from claimed to proven signing time; None: any.
+    sunsets: (anchor, DER; from when on it is trusted only for what is proven to be older); others: no end.
+    trusted_services: what trusted lists say; their authorities are trusted beside the anchors.
     """
 
     anchors: tuple[bytes, ...]
@@ -55,3 +58,5 @@ class ValidationPolicy:
     algorithms: AlgorithmPolicy = field(default_factory=AlgorithmPolicy)
     freshness: timedelta | None = None
     delay: timedelta | None = None
+    sunsets: tuple[tuple[bytes, datetime], ...] = ()
+    trusted_services: TrustedServices | None = None

@@ -13,7 +13,11 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class TimestampVerdict:
-    """The verdict on a time-stamp. authority: common name of its certificate."""
+    """The verdict on a time-stamp.
+
+    authority: common name of its certificate. qualification: `QTSA`, `TSA` or `N/A`; "" where no trusted list
+    was asked.
+    """
 
     kind: TimestampKind
     field: str
@@ -23,6 +27,7 @@ class TimestampVerdict:
     conclusion: Conclusion
     modification: Modification
     changes: tuple[str, ...]
+    qualification: str = ""
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -33,6 +38,7 @@ class TimestampVerdict:
             "generation_time": _time(self.generation_time),
             "authority": self.authority,
             **_conclusion(self.conclusion),
+            "qualification": self.qualification,
         }
 
 
@@ -44,6 +50,7 @@ class SignatureVerdict:
     signing_time: claimed by the signer. best_signature_time: earliest at which the signature is proven to
     have existed, which is the time of judging where no time-stamp proves an earlier one.
     path: common names from the signer to the trust anchor, as far as a path was found.
+    qualification: the result of TS 119 615, such as `QESig`; "" where no trusted list was asked.
     """
 
     field: str
@@ -60,6 +67,7 @@ class SignatureVerdict:
     timestamps: tuple[TimestampVerdict, ...]
     changes: tuple[str, ...]
     faults: tuple[str, ...]
+    qualification: str = ""
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -77,6 +85,7 @@ class SignatureVerdict:
             "path": list(self.path),
             "changes": list(self.changes),
             "faults": list(self.faults),
+            "qualification": self.qualification,
         }
 
 
