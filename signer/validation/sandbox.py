@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -25,6 +25,7 @@ from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ValidationReport
 from signer.validation.survey import Survey, survey
+from signer.validation.trusted_lists.snapshot import TrustedServices
 
 _START_SECONDS = 60.0
 _LIMIT_REACHED = "VALIDATION_LIMIT_REACHED"
@@ -41,7 +42,20 @@ class Limits:
 
 Result = TypeVar("Result")
 Task = partial[Any]
-"""What is asked of a worker: a function with its arguments, which gives a dataclass of plain values."""
+"""What is asked of a worker: a function of a policy, which gives a dataclass of plain values."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A task and its policy. Trusted services are large, so a worker keeps those that it was sent last.
+
+    new_services: to be kept from now on; None: as before. uses_services: whether the policy has what is kept.
+    """
+
+    task: Task
+    policy: ValidationPolicy
+    uses_services: bool
+    new_services: TrustedServices | None
 
 
 class ValidationWorker:
@@ -54,6 +68,7 @@ class ValidationWorker:
         self._limits = limits or Limits()
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
+        self._sent_services: TrustedServices | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> "ValidationWorker":
@@ -71,7 +86,7 @@ class ValidationWorker:
 
         Raises the same errors, and ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met.
         """
-        return self._ask(ValidationReport, partial(validate, document, policy, detached=tuple(detached)))
+        return self._ask(ValidationReport, policy, partial(validate, document, detached=tuple(detached)))
 
     def survey(
         self, document: Path, policy: ValidationPolicy, field: str, *, detached: Sequence[Path] = ()
@@ -80,13 +95,13 @@ class ValidationWorker:
 
         Raises what `validate` raises.
         """
-        return self._ask(Survey, partial(survey, document, policy, field, detached=tuple(detached)))
+        return self._ask(Survey, policy, partial(survey, document, field=field, detached=tuple(detached)))
 
-    def _ask(self, kind: type[Result], task: Task) -> Result:
+    def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:
             connection = self._started()
             try:
-                connection.send(task)
+                connection.send(self._request(task, policy))
                 if not connection.poll(self._limits.seconds):
                     raise EOFError
                 answer = connection.recv_bytes()
@@ -95,6 +110,14 @@ class ValidationWorker:
                 raise _limit_reached() from None
         return _read_answer(kind, answer)
 
+    def _request(self, task: Task, policy: ValidationPolicy) -> _Request:
+        services = policy.trusted_services
+        is_new = services is not None and services != self._sent_services
+        if is_new:
+            self._sent_services = services
+        bare = replace(policy, trusted_services=None)
+        return _Request(task, bare, services is not None, services if is_new else None)
+
     def close(self) -> None:
         """End the worker process."""
         if self._connection is not None:
@@ -102,7 +125,7 @@ class ValidationWorker:
         if self._process is not None:
             self._process.kill()
             self._process.join()
-        self._process = self._connection = None
+        self._process = self._connection = self._sent_services = None
 
     def _started(self) -> Connection:
         if self._connection is not None and self._process is not None and self._process.is_alive():
@@ -150,11 +173,15 @@ def _serve(connection: Connection, limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection.send_bytes(b"ready")
+    services: TrustedServices | None = None
     while True:
         try:
-            task: Task = connection.recv()
+            request: _Request = connection.recv()
         except (EOFError, OSError):
             return
+        services = request.new_services or services
+        policy = replace(request.policy, trusted_services=services if request.uses_services else None)
+        task = partial(request.task, policy=policy)
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
         connection.send_bytes(json.dumps(_answer(task)).encode("utf-8", "replace"))

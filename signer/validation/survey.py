@@ -21,6 +21,7 @@ from signer.validation.levels import covering, reached
 from signer.validation.path import MAX_LENGTH, is_issued_by
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import SignatureVerdict
+from signer.validation.trusted_lists.joining import trusting
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def survey(
     detached: the signed file of a signature that stands apart from it. Raises what `engine.validate` raises.
     """
     with fenced():
-        judgement = Judgement(document_facts(document, detached), policy)
+        facts = document_facts(document, detached)
+        judgement = Judgement(facts, trusting(policy, facts))
         chosen = [item for item in judgement.facts.signatures if field in ("", item.field)]
         signatures = tuple(
             SurveyedSignature(judgement.signature(item), reached(item, judgement.facts, judgement.pool))
