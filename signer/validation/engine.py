@@ -17,7 +17,7 @@ from signer.validation.judgement import judge
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
-from signer.validation.trusted_lists.joining import qualified, trusting
+from signer.validation.trusted_lists.joining import with_trusted_lists
 
 _ZIP = b"PK\x03\x04"
 _MALFORMED = {
@@ -118,14 +118,14 @@ def _require_readable(data: bytes) -> None:
         return  # damage has its own judge
 
 
+@with_trusted_lists
 def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationReport:
     """Judge facts, read now or kept from an earlier reading."""
     error = _error(facts.signatures)
     if error and error.reason == Malformed.UNDECODABLE:
         facts = replace(facts, signatures=())
-    signatures, stamps = judge(facts, trusting(policy, facts))
-    report = ValidationReport("", facts.sha256, policy.time, tuple(signatures), tuple(stamps), error)
-    return qualified(report, facts, policy)
+    signatures, stamps = judge(facts, policy)
+    return ValidationReport("", facts.sha256, policy.time, tuple(signatures), tuple(stamps), error)
 
 
 def _error(signatures: Sequence[SignatureFacts]) -> ReportError | None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from click.testing import Result
 from cryptography.hazmat.primitives.serialization import Encoding
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from pecete.errors import UnavailableError
 from server import trusted_list_store

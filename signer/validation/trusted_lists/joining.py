@@ -1,8 +1,9 @@
 """Trusted lists in a judgement: their trust anchors before it, qualifications after it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import wraps
 
 from signer.validation.certificates import load_certificate
 from signer.validation.facts import CmsFacts, DocumentFacts, TimestampFacts
@@ -11,6 +12,20 @@ from signer.validation.report import SignatureVerdict, TimestampVerdict, Validat
 from signer.validation.trusted_lists.identification import service_index
 from signer.validation.trusted_lists.qualification import TimestampQualification, qualify, qualify_timestamp
 from signer.validation.trusted_lists.snapshot import TrustedServices
+
+
+Judge = Callable[[DocumentFacts, ValidationPolicy], ValidationReport]
+"""Judges facts under a policy."""
+
+
+def with_trusted_lists(judge: Judge) -> Judge:
+    """The judge, who trusts the listed authorities too and says how qualified what they vouch for is."""
+
+    @wraps(judge)
+    def judge_with_lists(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationReport:
+        return qualified(judge(facts, trusting(policy, facts)), facts, policy)
+
+    return judge_with_lists
 
 
 def trusting(policy: ValidationPolicy, facts: DocumentFacts) -> ValidationPolicy:
