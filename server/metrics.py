@@ -59,6 +59,12 @@ class Metrics:
             ["territory"],
             registry=self.registry,
         )
+        self.trusted_list_fetched = Gauge(
+            "pecete_trusted_list_fetched_seconds",
+            "When a trusted list was last fetched and found good, Unix time",
+            ["territory"],
+            registry=self.registry,
+        )
         self.trusted_list_sequence = Gauge(
             "pecete_trusted_list_sequence",
             "Sequence number of the last good trusted list",

@@ -167,7 +167,7 @@ class TrustedLists:
             self._main = self._failed(self._main, error)
             return
         await asyncio.to_thread(self._take_main, found)
-        self._count(MAIN_TERRITORY, "fetched")
+        self._tell_of_success(MAIN_TERRITORY)
 
     async def _pivot(self, fetcher: ListFetcher, location: str) -> bytes:
         """A pivot never changes: the one that was kept is as good as one that is fetched."""
@@ -190,7 +190,7 @@ class TrustedLists:
                 self._national[location] = self._failed(state, error)
                 return
         self._national[location] = replace(state, found=found, fault="")
-        self._count(state.territory, "fetched")
+        self._tell_of_success(state.territory)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -252,6 +252,10 @@ class TrustedLists:
         )
         self._count(state.territory, error.reason)
         return replace(state, fault=error.message)
+
+    def _tell_of_success(self, territory: str) -> None:
+        self._count(territory, "fetched")
+        self._metrics.trusted_list_fetched.labels(territory).set(self._clock().timestamp())
 
     def _count(self, territory: str, outcome: str) -> None:
         self._metrics.trusted_list_refreshes.labels(territory, outcome).inc()

@@ -48,6 +48,7 @@ async def test_all_lists_are_fetched_believed_and_measured(tmp_path: Path) -> No
         assert served.measured("pecete_trusted_list_sequence", "RO") == 1
         until = served.measured("pecete_trusted_list_next_update_seconds", "RO")
         assert until == NEXT_UPDATE.timestamp()
+        assert served.measured("pecete_trusted_list_fetched_seconds", "DE") == NOW.timestamp()
         assert lists.services() is lists.services()
 
 
