@@ -13,7 +13,6 @@ from signer.validation.trusted_lists.identification import service_index
 from signer.validation.trusted_lists.qualification import TimestampQualification, qualify, qualify_timestamp
 from signer.validation.trusted_lists.snapshot import TrustedServices
 
-
 Judge = Callable[[DocumentFacts, ValidationPolicy], ValidationReport]
 """Judges facts under a policy."""
 
