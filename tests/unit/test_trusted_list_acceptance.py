@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pecete.errors import InvalidArgumentError
 from signer.validation.trusted_lists.acceptance import Known, accept
@@ -123,6 +125,21 @@ def test_a_signer_whose_certificate_had_ended_is_refused() -> None:
 def test_an_older_list_is_refused() -> None:
     assert refusal(lambda: believe(known=Known(6, ISSUED - DAY))) == "ROLLED_BACK"
     assert refusal(lambda: believe(known=Known(5, ISSUED + DAY))) == "ROLLED_BACK"
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    position=st.integers(0, len(DOCUMENT) - 1),
+    removed=st.integers(0, 3),
+    put=st.binary(max_size=3),
+)
+def test_no_damage_makes_a_list_say_something_else(position: int, removed: int, put: bytes) -> None:
+    damaged = DOCUMENT[:position] + put + DOCUMENT[position + removed :]
+    try:
+        found = believe(damaged)
+    except InvalidArgumentError:
+        return
+    assert found == believe()
 
 
 # ---- the list of lists

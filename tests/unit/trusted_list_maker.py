@@ -228,7 +228,8 @@ def _service_period(parent: etree._Element, made: Service, is_: ServicePeriod) -
     for uri in is_.information:
         _put(_sub(_extension(extensions), "AdditionalServiceInformation"), "URI", uri)
     if is_.taken_over_by:
-        _named(_sub(_extension(extensions), "TakenOverBy"), "TSPName", is_.taken_over_by)
+        taken = _sub(_extension(extensions), f"{{{_MORE}}}TakenOverBy")
+        _named(taken, f"{{{_MORE}}}TSPName", is_.taken_over_by)
     for name in is_.not_understood:
         etree.SubElement(_extension(extensions), name)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from signer.validation.trusted_lists.criteria_reading import read_qualifications
 from signer.validation.trusted_lists.elements import (
+    ADDITIONAL,
     LIST,
     QUALIFICATIONS,
     Element,
@@ -90,7 +91,7 @@ def _read_extension(extension: Element, found: _Extensions) -> None:
             found.qualifications += read_qualifications(content)
         elif content.tag == LIST + "AdditionalServiceInformation":
             found.information.append(text(child(content, LIST + "URI")))
-        elif content.tag.rpartition("}")[2] == "TakenOverBy":
-            found.taken_over_by = english(child(content, LIST + "TSPName"), LIST + "Name")
+        elif content.tag == ADDITIONAL + "TakenOverBy":
+            found.taken_over_by = english(child(content, ADDITIONAL + "TSPName"), LIST + "Name")
         elif critical and content.tag not in _HARMLESS:
             found.not_understood.append(str(content.tag))
