@@ -29,12 +29,19 @@ from server.config import TrustedListSettings
 from server.metrics import Metrics
 from server.trusted_list_store import ListFetcher
 from server.trusted_lists import TrustedLists
+from signer.validation import ValidationPolicy, validate
 from signer.validation.certificates import load_certificate
 from signer.validation.trusted_lists.acceptance import accept
 from signer.validation.trusted_lists.certificate_status import status_at
 from signer.validation.trusted_lists.model import CA_QC, GRANTED, QTST, Service
-from signer.validation.trusted_lists.pivots import accept_list_of_lists, own_signers
+from signer.validation.trusted_lists.pivots import (
+    accept_list_of_lists,
+    accept_national,
+    national_pointers,
+    own_signers,
+)
 from signer.validation.trusted_lists.reading import read_list
+from signer.validation.trusted_lists.snapshot import snapshot
 from tests.unit.trusted_list_maker import statements
 from tests.unit.validation_documents import CA, SIGNING, Identity, issue
 
@@ -280,3 +287,19 @@ def test_pointers_are_those_that_pyhanko_finds() -> None:
         if each.media_type == "application/vnd.etsi.tsl+xml"
     }
     assert mine == found
+
+
+# ---- what the Romanian list makes of a real document
+
+
+def test_romanian_officials_signatures_are_qualified_by_the_list_alone() -> None:
+    (pointer,) = [
+        each for each in national_pointers(read_list(sample("EU-LOTL.xml"))) if each.territory == "RO"
+    ]
+    services = snapshot([accept_national(sample("RO.xml"), pointer, time=THEN)])
+    policy = ValidationPolicy((), datetime(2019, 12, 1, tzinfo=UTC), "off", trusted_services=services)
+    report = validate(FOLDER / "cades" / "signedFile.pdf.p7s", policy)
+    found = {
+        (str(each.conclusion.indication), each.qualification, each.path[-1:]) for each in report.signatures
+    }
+    assert found == {("TOTAL_PASSED", "QESig", ("certSIGN Qualified CA",))}

@@ -17,7 +17,7 @@ from signer.validation.trusted_lists.certificate_status import (
     status_at,
 )
 from signer.validation.trusted_lists.criteria import meets
-from signer.validation.trusted_lists.identification import service_index
+from signer.validation.trusted_lists.identification import ServiceFinder, service_index
 from signer.validation.trusted_lists.model import (
     GRANTED,
     INFORMATION,
@@ -90,15 +90,9 @@ def name(
     best: datetime = SIGNED,
     time: datetime = NOW,
 ) -> str:
-    found = qualify(
-        indication,
-        identity.der,
-        best,
-        certificates=(AUTHORITY.der, ROOT.der),
-        services=snapshot(*(services or (service(AUTHORITY),))),
-        time=time,
-    )
-    return str(found.name)
+    listed = snapshot(*(services or (service(AUTHORITY),)))
+    finder = ServiceFinder(listed, (identity.der, AUTHORITY.der, ROOT.der), time)
+    return str(qualify(indication, identity.der, best, finder).name)
 
 
 # ---- the table
@@ -261,14 +255,9 @@ def test_a_list_that_is_no_longer_in_force_says_nothing() -> None:
 
 
 def test_a_closed_list_keeps_its_word() -> None:
-    found = qualify(
-        Indication.TOTAL_PASSED,
-        QUALIFIED.der,
-        SIGNED,
-        certificates=(AUTHORITY.der,),
-        services=snapshot(service(AUTHORITY), next_update=None),
-        time=NOW + 9999 * DAY,
-    )
+    listed = snapshot(service(AUTHORITY), next_update=None)
+    finder = ServiceFinder(listed, (QUALIFIED.der, AUTHORITY.der), NOW + 9999 * DAY)
+    found = qualify(Indication.TOTAL_PASSED, QUALIFIED.der, SIGNED, finder)
     assert (found.name, found.service) == ("QESig", "Issuing qualified certificates")
 
 
@@ -351,7 +340,7 @@ def test_a_key_identifier_alone_names_a_service() -> None:
 
 
 def test_a_certificate_that_is_not_there_has_no_qualification() -> None:
-    found = qualify(Indication.INDETERMINATE, None, SIGNED, certificates=(), services=snapshot(), time=NOW)
+    found = qualify(Indication.INDETERMINATE, None, SIGNED, ServiceFinder(snapshot(), (), NOW))
     assert (found.name, found.explanation) == ("N/A", "the signer's certificate is not known")
 
 
@@ -418,16 +407,8 @@ UNIT = issue("Time-stamping unit", ROOT, SIGNING, STAMPING, start=ISSUED)
 def stamp_name(
     listed: Identity, *periods: ServicePeriod, proven: datetime = SIGNED + DAY, generated: datetime = SIGNED
 ) -> str:
-    return str(
-        qualify_timestamp(
-            UNIT.der,
-            generated,
-            proven,
-            certificates=(ROOT.der,),
-            services=snapshot(service(listed, *periods)),
-            time=NOW,
-        )
-    )
+    finder = ServiceFinder(snapshot(service(listed, *periods)), (UNIT.der, ROOT.der), NOW)
+    return str(qualify_timestamp(UNIT.der, generated, proven, finder))
 
 
 def test_a_time_stamp_is_of_a_qualified_authority_or_not() -> None:
@@ -444,9 +425,9 @@ def test_a_time_stamp_is_of_a_qualified_authority_or_not() -> None:
 
 
 def test_a_time_stamp_without_certificate_or_time_has_no_qualification() -> None:
-    services = snapshot(service(UNIT, period(type_=QTST)))
-    assert qualify_timestamp(None, SIGNED, NOW, certificates=(), services=services, time=NOW) == "N/A"
-    assert qualify_timestamp(UNIT.der, None, NOW, certificates=(), services=services, time=NOW) == "N/A"
+    finder = ServiceFinder(snapshot(service(UNIT, period(type_=QTST))), (UNIT.der,), NOW)
+    assert qualify_timestamp(None, SIGNED, NOW, finder) == "N/A"
+    assert qualify_timestamp(UNIT.der, None, NOW, finder) == "N/A"
 
 
 # ---- trust anchors

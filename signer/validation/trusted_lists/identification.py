@@ -77,28 +77,62 @@ class ServiceIndex:
                     if latest != NEVER:
                         yield Anchor(der, latest)
 
-    def path(self, certificate: Certificate, pool: Iterable[bytes], time: datetime) -> Path | None:
-        """A path from a certificate up to the first that is a listed service; None where there is none."""
-        listed = [each for each in map(load_certificate, self._ders(certificate, pool)) if each is not None]
-        for path in find_paths(certificate, CertificatePool(pool), listed):
-            if path_fault(path) is None and self.services_of(path[-1], time):
-                return path
-        return None
-
-    def _ders(self, certificate: Certificate, pool: Iterable[bytes]) -> list[bytes]:
-        """Certificates of services that may end a path, as the list or as the document has them."""
-        known = [certificate, *(each for each in map(load_certificate, pool) if each is not None)]
+    def identities(self, certificates: Iterable[Certificate]) -> list[Certificate]:
+        """Certificates of services that a path could end with: the lists' own, and those among the given."""
+        known = list(certificates)
         names = {each.issuer for each in known} | {each.subject for each in known}
         listed = [der for name in sorted(names) for der in sorted(self._certificates.get(name, {}))]
-        same = [each.der for each in known if _key(each) in self._by_key]
-        keyed = [each.der for each in known if _identifier(each) in self._by_identifier]
-        return list(dict.fromkeys([*listed, *same, *keyed]))
+        same = [each.der for each in known if self._is_listed(each)]
+        return _loaded([*listed, *same])
+
+    def _is_listed(self, certificate: Certificate) -> bool:
+        return _key(certificate) in self._by_key or _identifier(certificate) in self._by_identifier
 
 
 @lru_cache(maxsize=4)
 def service_index(services: TrustedServices) -> ServiceIndex:
     """The index of a snapshot, made once."""
     return ServiceIndex(services)
+
+
+class ServiceFinder:
+    """Finds the services behind the certificates of one document.
+
+    certificates: those of the document and others, DER, through which a path may lead. time: as of when is
+    judged; lists that are no longer in force then do not count.
+    """
+
+    def __init__(self, services: TrustedServices, certificates: Iterable[bytes], time: datetime) -> None:
+        known = _loaded(certificates)
+        self._index, self._time = service_index(services), time
+        self._pool = CertificatePool(each.der for each in known)
+        self._identities = self._index.identities(known)
+        self._found: dict[bytes, tuple[Path, list[Listed]]] = {}
+
+    def issuers(self, certificate: Certificate) -> list[Listed]:
+        """The services that the nearest listed authority above a certificate is."""
+        path, services = self._nearest(certificate)
+        return services if len(path) > 1 else []
+
+    def holders(self, certificate: Certificate) -> list[Listed]:
+        """The services that a certificate's holder is or, where it is none, the nearest authority above."""
+        return self._nearest(certificate)[1]
+
+    def _nearest(self, certificate: Certificate) -> tuple[Path, list[Listed]]:
+        if certificate.der not in self._found:
+            self._found[certificate.der] = self._look(certificate)
+        return self._found[certificate.der]
+
+    def _look(self, certificate: Certificate) -> tuple[Path, list[Listed]]:
+        for path in find_paths(certificate, self._pool, self._identities):
+            services = self._index.services_of(path[-1], self._time)
+            if services and path_fault(path) is None:
+                return path, services
+        return (), []
+
+
+def _loaded(ders: Iterable[bytes]) -> list[Certificate]:
+    return [each for each in map(load_certificate, dict.fromkeys(ders)) if each is not None]
 
 
 def _append_once(services: list[Listed], listed: Listed) -> None:

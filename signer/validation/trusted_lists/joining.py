@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import wraps
 
 from signer.validation.certificates import load_certificate
-from signer.validation.facts import CmsFacts, DocumentFacts, TimestampFacts
+from signer.validation.facts import CmsFacts, DocumentFacts, TimestampFacts, TimestampKind
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport
-from signer.validation.trusted_lists.identification import service_index
+from signer.validation.trusted_lists.identification import ServiceFinder, service_index
 from signer.validation.trusted_lists.qualification import TimestampQualification, qualify, qualify_timestamp
 from signer.validation.trusted_lists.snapshot import TrustedServices
 
@@ -80,16 +80,14 @@ class _Qualifier:
         policy: ValidationPolicy,
         services: TrustedServices,
     ) -> None:
-        self._report, self._facts, self._services = report, facts, services
-        self._time = policy.time
-        self._certificates = (*policy.certificates, *_certificates(facts))
-        self._stamps = list(_placed(facts))
-        self._valid = [
-            stamp
-            for stamp in facts.document_timestamps
-            for verdict in report.document_timestamps
-            if verdict.conclusion.passed and _is_of(verdict, stamp)
-        ]
+        self._report, self._time = report, policy.time
+        self._finder = ServiceFinder(services, (*policy.certificates, *_certificates(facts)), policy.time)
+        self._stamps: dict[_Signs, list[_Placed]] = {}
+        for placed in _placed(facts):
+            self._stamps.setdefault(_signs(placed.facts), []).append(placed)
+        stated = {_signs(verdict) for verdict in report.document_timestamps if verdict.conclusion.passed}
+        stated -= {_signs(verdict) for verdict in report.document_timestamps if not verdict.conclusion.passed}
+        self._valid = [stamp for stamp in facts.document_timestamps if _signs(stamp) in stated]
 
     def report(self) -> ValidationReport:
         return replace(
@@ -103,9 +101,7 @@ class _Qualifier:
             verdict.conclusion.indication,
             verdict.signer_certificate,
             verdict.best_signature_time,
-            certificates=self._certificates,
-            services=self._services,
-            time=self._time,
+            self._finder,
         )
         return replace(
             verdict,
@@ -120,15 +116,9 @@ class _Qualifier:
         """Of time-stamps that a verdict could be of alike, all must be the same."""
         found = {
             qualify_timestamp(
-                stamp.facts.cms.signer_certificate,
-                stamp.facts.gen_time,
-                self._proven(stamp),
-                certificates=self._certificates,
-                services=self._services,
-                time=self._time,
+                stamp.facts.cms.signer_certificate, stamp.facts.gen_time, self._proven(stamp), self._finder
             )
-            for stamp in self._stamps
-            if _is_of(verdict, stamp.facts)
+            for stamp in self._stamps.get(_signs(verdict), ())
         }
         return str(found.pop() if len(found) == 1 else TimestampQualification.NOT_APPLICABLE)
 
@@ -142,14 +132,15 @@ class _Qualifier:
         return min([self._time, *times])
 
 
-def _is_of(verdict: TimestampVerdict, facts: TimestampFacts) -> bool:
-    signer = load_certificate(facts.cms.signer_certificate) if facts.cms.signer_certificate else None
-    return (verdict.kind, verdict.field, verdict.generation_time, verdict.authority) == (
-        facts.kind,
-        facts.field,
-        facts.gen_time,
-        signer.common_name if signer else None,
-    )
+_Signs = tuple[TimestampKind, str, datetime | None, str | None]
+"""By what a verdict is known to be of a time-stamp: kind, field, stated time, and name of the authority."""
+
+
+def _signs(stamp: TimestampVerdict | TimestampFacts) -> _Signs:
+    if isinstance(stamp, TimestampVerdict):
+        return stamp.kind, stamp.field, stamp.generation_time, stamp.authority
+    signer = load_certificate(stamp.cms.signer_certificate) if stamp.cms.signer_certificate else None
+    return stamp.kind, stamp.field, stamp.gen_time, signer.common_name if signer else None
 
 
 def _placed(facts: DocumentFacts) -> Iterator[_Placed]:

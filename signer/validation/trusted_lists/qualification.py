@@ -1,11 +1,10 @@
 """How good a signature is by law, in the words of the European validation library (ETSI TS 119 615 §4.6)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from signer.validation.certificates import Certificate, load_certificate
+from signer.validation.certificates import load_certificate
 from signer.validation.indication import Indication
 from signer.validation.trusted_lists.certificate_status import (
     CertificateStatus,
@@ -13,9 +12,9 @@ from signer.validation.trusted_lists.certificate_status import (
     ConflictError,
     status_at,
 )
-from signer.validation.trusted_lists.identification import Listed, service_index
+from signer.validation.trusted_lists.identification import Listed, ServiceFinder
 from signer.validation.trusted_lists.model import QTST
-from signer.validation.trusted_lists.snapshot import TrustedServices, is_active
+from signer.validation.trusted_lists.snapshot import is_active
 
 
 class SignatureQualification(StrEnum):
@@ -95,27 +94,17 @@ _FAILED = (
 
 
 def qualify(
-    indication: Indication,
-    signer: bytes | None,
-    best_signature_time: datetime,
-    *,
-    certificates: Iterable[bytes],
-    services: TrustedServices,
-    time: datetime,
+    indication: Indication, signer: bytes | None, best_signature_time: datetime, finder: ServiceFinder
 ) -> Qualification:
-    """How good a signature is, of its indication, its signer's certificate (DER) and its proven time.
-
-    certificates: others (DER) through which a path may lead to a listed service. time: as of when is judged;
-    lists that are no longer in force then do not count.
-    """
+    """How good a signature is, of its indication, its signer's certificate (DER) and its proven time."""
     certificate = load_certificate(signer) if signer else None
     if certificate is None:
         return _not_applicable("the signer's certificate is not known")
-    issuers = _issuers(certificate, certificates, services, time)
+    issuers = finder.issuers(certificate)
     if not issuers:
         return _not_applicable("no trusted list that is in force knows the certificate's issuer")
     behind = [listed.service for listed in issuers]
-    name = issuers[0].service.name
+    name = behind[0].name
     try:
         issued = status_at(certificate, behind, certificate.parsed.not_valid_before_utc)
         best = status_at(certificate, behind, best_signature_time)
@@ -144,26 +133,16 @@ def final(
 
 
 def qualify_timestamp(
-    authority: bytes | None,
-    generation_time: datetime | None,
-    proven: datetime,
-    *,
-    certificates: Iterable[bytes],
-    services: TrustedServices,
-    time: datetime,
+    authority: bytes | None, generation_time: datetime | None, proven: datetime, finder: ServiceFinder
 ) -> TimestampQualification:
     """Whether a time-stamp is of a qualified authority, at its own time and when it is proven to have been.
 
     authority: certificate (DER) of the time-stamping unit, which a service may be or may have issued.
     """
     certificate = load_certificate(authority) if authority else None
-    if certificate is None or generation_time is None:
+    behind = finder.holders(certificate) if certificate else []
+    if not behind or generation_time is None:
         return TimestampQualification.NOT_APPLICABLE
-    index = service_index(services)
-    path = index.path(certificate, certificates, time)
-    if path is None:
-        return TimestampQualification.NOT_APPLICABLE
-    behind = index.services_of(path[-1], time)
     if all(_has_active_authority(behind, moment) for moment in (generation_time, proven)):
         return TimestampQualification.QTSA
     return TimestampQualification.TSA
@@ -178,17 +157,6 @@ def _has_active_authority(services: list[Listed], time: datetime) -> bool:
         and is_active(period.type, period.status, time)
         for period in periods
     )
-
-
-def _issuers(
-    certificate: Certificate, certificates: Iterable[bytes], services: TrustedServices, time: datetime
-) -> list[Listed]:
-    """The services that the nearest listed authority above the certificate is."""
-    index = service_index(services)
-    path = index.path(certificate, certificates, time)
-    if path is None or len(path) < 2:
-        return []
-    return index.services_of(path[-1], time)
 
 
 def _not_applicable(why: str) -> Qualification:
