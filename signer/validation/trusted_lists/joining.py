@@ -61,6 +61,10 @@ def qualified(report: ValidationReport, facts: DocumentFacts, policy: Validation
     return _Qualifier(report, facts, policy, services).report()
 
 
+_Signs = tuple[TimestampKind, str, datetime | None, str | None]
+"""By what a verdict is known to be of a time-stamp: kind, field, stated time, and name of the authority."""
+
+
 @dataclass(frozen=True)
 class _Placed:
     """A time-stamp, and what ends where a time-stamp around it must cover it."""
@@ -82,6 +86,7 @@ class _Qualifier:
     ) -> None:
         self._report, self._time = report, policy.time
         self._finder = ServiceFinder(services, (*policy.certificates, *_certificates(facts)), policy.time)
+        self._named: dict[_Signs, str] = {}
         self._stamps: dict[_Signs, list[_Placed]] = {}
         for placed in _placed(facts):
             self._stamps.setdefault(_signs(placed.facts), []).append(placed)
@@ -110,17 +115,23 @@ class _Qualifier:
         )
 
     def _timestamps(self, verdicts: Sequence[TimestampVerdict]) -> tuple[TimestampVerdict, ...]:
-        return tuple(replace(verdict, qualification=self._timestamp(verdict)) for verdict in verdicts)
+        return tuple(replace(verdict, qualification=self._timestamp(_signs(verdict))) for verdict in verdicts)
 
-    def _timestamp(self, verdict: TimestampVerdict) -> str:
+    def _timestamp(self, signs: _Signs) -> str:
         """Of time-stamps that a verdict could be of alike, all must be the same."""
-        found = {
-            qualify_timestamp(
-                stamp.facts.cms.signer_certificate, stamp.facts.gen_time, self._proven(stamp), self._finder
-            )
-            for stamp in self._stamps.get(_signs(verdict), ())
-        }
-        return str(found.pop() if len(found) == 1 else TimestampQualification.NOT_APPLICABLE)
+        if signs not in self._named:
+            found = {
+                qualify_timestamp(
+                    stamp.facts.cms.signer_certificate,
+                    stamp.facts.gen_time,
+                    self._proven(stamp),
+                    self._finder,
+                )
+                for stamp in self._stamps.get(signs, ())
+            }
+            one = found.pop() if len(found) == 1 else TimestampQualification.NOT_APPLICABLE
+            self._named[signs] = str(one)
+        return self._named[signs]
 
     def _proven(self, stamp: _Placed) -> datetime:
         """Earliest time at which later valid time-stamps prove it, at latest that of judging."""
@@ -130,10 +141,6 @@ class _Qualifier:
             if later is not stamp.facts and later.gen_time and later.covers(stamp.end, stamp.field)
         ]
         return min([self._time, *times])
-
-
-_Signs = tuple[TimestampKind, str, datetime | None, str | None]
-"""By what a verdict is known to be of a time-stamp: kind, field, stated time, and name of the authority."""
 
 
 def _signs(stamp: TimestampVerdict | TimestampFacts) -> _Signs:
