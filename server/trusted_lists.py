@@ -45,12 +45,18 @@ class ListState:
     """How it stands with one list.
 
     pointer: where it is and who may sign it. found: the last good one, whether or not it is still in force.
-    fault: why the last attempt gave nothing, in a sentence, or "".
+    fault: why the last attempt gave nothing, in a sentence, or "". known: what a newer one must not be older
+    than, also where others may sign it now.
     """
 
     pointer: Pointer
     found: TrustedList | None = None
     fault: str = ""
+    known: Known | None = None
+
+    def having(self, found: TrustedList) -> "ListState":
+        """The state with a new good list."""
+        return ListState(self.pointer, found, "", Known(found.sequence_number, found.issue_time))
 
     @property
     def territory(self) -> str:
@@ -67,11 +73,6 @@ class ListState:
         if self.found is None:
             return False
         return self.found.next_update is None or time <= self.found.next_update
-
-    @property
-    def known(self) -> Known | None:
-        """What a newer list must not be older than."""
-        return Known(self.found.sequence_number, self.found.issue_time) if self.found else None
 
 
 class TrustedLists:
@@ -189,7 +190,7 @@ class TrustedLists:
             except PeceteError as error:
                 self._national[location] = self._failed(state, error)
                 return
-        self._national[location] = replace(state, found=found, fault="")
+        self._national[location] = state.having(found)
         self._tell_of_success(state.territory)
 
     @asynccontextmanager
@@ -223,7 +224,7 @@ class TrustedLists:
 
     def _take_main(self, found: TrustedList) -> None:
         """Believe a list of lists, and of the national ones those that are as it says."""
-        self._main = replace(self._main, found=found, fault="")
+        self._main = self._main.having(found)
         self._national = {pointer.location: self._pointed_to(pointer) for pointer in national_pointers(found)}
 
     def _pointed_to(self, pointer: Pointer) -> ListState:
@@ -231,12 +232,12 @@ class TrustedLists:
         before = self._national.get(pointer.location)
         if before is not None and before.pointer == pointer:
             return before
-        state = ListState(pointer)
+        state = ListState(pointer, known=before.known if before else None)
         document = self._folder.read(pointer.location)
         if document is None:
             return state
         try:
-            return replace(state, found=self._accept_national(state, document))
+            return state.having(self._accept_national(state, document))
         except PeceteError as error:
             return self._failed(state, error)
 

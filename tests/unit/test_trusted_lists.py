@@ -161,6 +161,9 @@ async def test_a_signer_that_is_no_longer_named_is_no_longer_believed(tmp_path: 
         served.publish(number=2, romanian=NEXT_ROMANIA, issue_time=NOW)
         assert not await lists.refresh()
         assert territories(lists) == ["DE"]
+        served.publish_national(signer=NEXT_ROMANIA, sequence_number=0)
+        assert not await lists.refresh()
+        assert "older" in state(lists, "RO").fault
         served.publish_national(signer=NEXT_ROMANIA, sequence_number=2)
         assert await lists.refresh()
         assert territories(lists) == ["DE", "RO"]
