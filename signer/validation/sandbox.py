@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -23,9 +23,9 @@ from pecete.errors import BY_CODE, InternalError, PeceteError, ResourceExhausted
 from signer.validation.engine import validate
 from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
+from signer.validation.policy_sending import PolicyReceiver, PolicySender, SentPolicy
 from signer.validation.report import ValidationReport
 from signer.validation.survey import Survey, survey
-from signer.validation.trusted_lists.snapshot import TrustedServices
 
 _START_SECONDS = 60.0
 _LIMIT_REACHED = "VALIDATION_LIMIT_REACHED"
@@ -45,19 +45,6 @@ Task = partial[Any]
 """What is asked of a worker: a function of a policy, which gives a dataclass of plain values."""
 
 
-@dataclass(frozen=True)
-class _Request:
-    """A task and its policy. Trusted services are large, so a worker keeps those that it was sent last.
-
-    new_services: to be kept from now on; None: as before. uses_services: whether the policy has what is kept.
-    """
-
-    task: Task
-    policy: ValidationPolicy
-    uses_services: bool
-    new_services: TrustedServices | None
-
-
 class ValidationWorker:
     """A worker process that judges one document after the other and is replaced when it is lost.
 
@@ -68,7 +55,7 @@ class ValidationWorker:
         self._limits = limits or Limits()
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
-        self._sent_services: TrustedServices | None = None
+        self._sender = PolicySender()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "ValidationWorker":
@@ -101,7 +88,7 @@ class ValidationWorker:
         with self._lock:
             connection = self._started()
             try:
-                connection.send(self._request(task, policy))
+                connection.send((task, self._sender.sent(policy)))
                 if not connection.poll(self._limits.seconds):
                     raise EOFError
                 answer = connection.recv_bytes()
@@ -110,14 +97,6 @@ class ValidationWorker:
                 raise _limit_reached() from None
         return _read_answer(kind, answer)
 
-    def _request(self, task: Task, policy: ValidationPolicy) -> _Request:
-        services = policy.trusted_services
-        is_new = services is not None and services != self._sent_services
-        if is_new:
-            self._sent_services = services
-        bare = replace(policy, trusted_services=None)
-        return _Request(task, bare, services is not None, services if is_new else None)
-
     def close(self) -> None:
         """End the worker process."""
         if self._connection is not None:
@@ -125,7 +104,7 @@ class ValidationWorker:
         if self._process is not None:
             self._process.kill()
             self._process.join()
-        self._process = self._connection = self._sent_services = None
+        self._process = self._connection = None
 
     def _started(self) -> Connection:
         if self._connection is not None and self._process is not None and self._process.is_alive():
@@ -134,6 +113,7 @@ class ValidationWorker:
         context = multiprocessing.get_context("spawn")  # never fork: the parent may hold tokens and threads
         self._connection, far_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(far_end, self._limits), daemon=True)
+        self._sender = PolicySender()
         self._process.start()
         far_end.close()
         try:
@@ -172,16 +152,14 @@ def _serve(connection: Connection, limits: Limits) -> None:
     memory = limits.memory_mib << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    receiver = PolicyReceiver()
     connection.send_bytes(b"ready")
-    services: TrustedServices | None = None
     while True:
         try:
-            request: _Request = connection.recv()
+            request: tuple[Task, SentPolicy] = connection.recv()
         except (EOFError, OSError):
             return
-        services = request.new_services or services
-        policy = replace(request.policy, trusted_services=services if request.uses_services else None)
-        task = partial(request.task, policy=policy)
+        task = partial(request[0], policy=receiver.received(request[1]))
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
         connection.send_bytes(json.dumps(_answer(task)).encode("utf-8", "replace"))
