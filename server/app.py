@@ -37,7 +37,7 @@ from server.config import Configuration
 from server.database import Database
 from server.document_keeping import DocumentKeeper
 from server.documents_service import DocumentService
-from server.health import Health
+from server.health import Check, Health
 from server.idempotency import RequestLocks
 from server.judging import Judge
 from server.made_signatures import SignatureRaiser
@@ -53,6 +53,7 @@ from server.signing_service import SigningService
 from server.stamping import Stamping
 from server.timestamping_service import TimestampingService
 from server.token_registry import TokenRegistry
+from server.trusted_lists import TrustedLists, open_trusted_lists
 from server.two_phase_signing import TwoPhaseSigner
 from server.validation_service import ValidationService
 from server.workers import WorkerPool
@@ -73,6 +74,7 @@ class House:
     keeper: DocumentKeeper
     tokens: TokenRegistry
     judge: Judge
+    trusted_lists: TrustedLists | None
     document_workers: WorkerPool
     authority: Authority | None
     time_stamper: TimeStamper | None
@@ -193,12 +195,19 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
     async with AsyncExitStack() as stack:
         database = Database(configuration.database_url())
         stack.callback(database.close)
-        judge = Judge(configuration.validation, configuration.server.workers, clock)
+        metrics = Metrics()
+        lists = await open_trusted_lists(configuration, clock, metrics)
+        judge = Judge(
+            configuration.validation,
+            configuration.server.workers,
+            clock,
+            lists.services if lists else lambda: None,
+        )
         stack.push_async_callback(judge.close)
         workers = WorkerPool(configuration.server.workers, document_work.prepare)
         stack.push_async_callback(workers.close)
         require_newest(database)
-        journal, metrics = Journal(clock), Metrics()
+        journal = Journal(clock)
         keeper = _keeper(configuration, database, journal, clock)
         sources = await stack.enter_async_context(_open_sources(configuration, judge, clock))
         revocation = KnownRevocations(judge.revocation_lists, judge.anchors, sources.fetcher)
@@ -215,13 +224,14 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
             keeper=keeper,
             tokens=tokens,
             judge=judge,
+            trusted_lists=lists,
             document_workers=workers,
             authority=authority,
             time_stamper=stamper,
             revocation=revocation,
             augmenter=DocumentAugmenter(keeper, judge, sources.all, Stamping(stamper), workers, clock),
             metrics=metrics,
-            health=_health(database, tokens, authority.clock if authority else None),
+            health=_health(database, tokens, authority.clock if authority else None, lists, judge.anchors),
         )
 
 
@@ -279,14 +289,27 @@ def _keeper(
     )
 
 
-def _health(database: Database, tokens: TokenRegistry, clock: str | None) -> Health:
-    """The database is needed for everything; a token that is away leaves the others at work."""
+def _health(
+    database: Database,
+    tokens: TokenRegistry,
+    clock: str | None,
+    lists: TrustedLists | None,
+    anchors: tuple[bytes, ...],
+) -> Health:
+    """The database is needed for everything; a token that is away leaves the others at work.
+
+    Trusted lists are needed where nothing else is trusted.
+    """
 
     async def look_at_database() -> None:
         await database.fetch(lambda connection: connection.exec_driver_sql("SELECT 1"))
 
+    required: dict[str, Check] = {"database": look_at_database}
+    optional: dict[str, Check] = {f"tokens/{name}": token.check for name, token in tokens.tokens.items()}
+    if lists is not None:
+        (optional if anchors else required)["trusted-lists"] = lists.check
     return Health(
-        {"database": look_at_database},
-        {f"tokens/{name}": token.check for name, token in tokens.tokens.items()},
+        required,
+        optional,
         {"timestamping/clock": clock} if clock else {},
     )

@@ -11,6 +11,7 @@ from pecete.errors import PeceteError
 from server.command_options import DEFAULT_CONFIGURATION, ConfigurationFile
 from server.keys_command import keys_app
 from server.principals_command import principals_app
+from server.trusted_lists_command import trusted_lists_app
 from server.validate_command import validate_command
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(principals_app, name="principals")
 app.add_typer(keys_app, name="keys")
+app.add_typer(trusted_lists_app, name="trusted-lists")
 
 
 @app.command()

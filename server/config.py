@@ -159,6 +159,19 @@ class ValidationSettings:
 
 
 @dataclass(frozen=True)
+class TrustedListSettings:
+    """`[trusted_lists]`: the list of trusted lists, and whom to believe that it is the one.
+
+    official_journal: certificates from the Official Journal of the European Union, PEM; its publication has
+    the address `official_journal_url`.
+    """
+
+    official_journal: tuple[Path, ...]
+    official_journal_url: str = ""
+    lotl_url: str = "https://ec.europa.eu/tools/lotl/eu-lotl.xml"
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Everything that is configured."""
 
@@ -171,6 +184,12 @@ class Configuration:
     tokens: tuple[TokenSettings, ...] = ()
     timestamping: TimestampingSettings = field(default_factory=TimestampingSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
+    trusted_lists: TrustedListSettings | None = None
+
+    @property
+    def trusted_lists_directory(self) -> Path:
+        """Where the last good trusted lists are kept."""
+        return self.storage.directory / "trusted-lists"
 
     def database_url(self, environ: Mapping[str, str] | None = None) -> URL:
         """Give the database's URL with its password; printing it hides the password.
@@ -202,6 +221,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Configuration:
     _check_transport(configuration)
     _check_tokens(configuration)
     _check_timestamping(configuration)
+    _check_trusted_lists(configuration)
     return _with_absolute_database(configuration, base)
 
 
@@ -328,6 +348,16 @@ def _check_timestamping(configuration: Configuration) -> None:
         raise wrong_value("timestamping.external.url", "This must be an http or https URL.")
     if authority is not None and not authority.trust:
         raise wrong_value("timestamping.external.trust", "At least one root is needed.")
+
+
+def _check_trusted_lists(configuration: Configuration) -> None:
+    settings = configuration.trusted_lists
+    if settings is None:
+        return
+    if not settings.official_journal:
+        raise wrong_value("trusted_lists.official_journal", "At least one certificate is needed.")
+    if not settings.lotl_url.startswith(("https://", "http://")):
+        raise wrong_value("trusted_lists.lotl_url", "This must be an http or https URL.")
 
 
 def _with_absolute_database(configuration: Configuration, base: Path) -> Configuration:

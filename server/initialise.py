@@ -89,6 +89,11 @@ expire_after_hours = 720            # how long a document is kept that no dossie
 # trust = ["root.pem"]              # what signatures must lead to
 # crl = []
 # revocation = "required"
+
+# The trusted lists of the European Union: which authorities are qualified (docs/operations.md).
+# [trusted_lists]
+# official_journal = ["official-journal.pem"]   # certificates from the Official Journal
+# official_journal_url = "https://eur-lex.europa.eu/..."   # where it publishes them
 """
 
 

@@ -17,16 +17,27 @@ from signer.validation import ValidationPolicy, ValidationReport
 from signer.validation.pem import read_ders
 from signer.validation.sandbox import ValidationWorker
 from signer.validation.survey import Survey
+from signer.validation.trusted_lists.snapshot import TrustedServices
 
 Answer = TypeVar("Answer")
 
 
 class Judge:
-    """The server's validation policy and its worker processes, which start with their first document."""
+    """The server's validation policy and its worker processes, which start with their first document.
 
-    def __init__(self, settings: ValidationSettings, workers: int, clock: Callable[[], datetime]) -> None:
+    trusted_services: gives what trusted lists say at the moment; None: no list is asked.
+    """
+
+    def __init__(
+        self,
+        settings: ValidationSettings,
+        workers: int,
+        clock: Callable[[], datetime],
+        trusted_services: Callable[[], TrustedServices | None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._trusted_services = trusted_services
         self.anchors = tuple(
             der
             for index, path in enumerate(settings.trust)
@@ -59,6 +70,7 @@ class Judge:
             time=time or self._clock(),
             revocation=self._settings.revocation,
             crls=await self.revocation_lists(),
+            trusted_services=self._trusted_services(),
         )
         report = await self._run(lambda worker: worker.validate(path, policy, detached=detached))
         return replace(report, file=display_name)
@@ -78,6 +90,7 @@ class Judge:
             certificates=material.certificates,
             crls=material.crls,
             ocsp_responses=material.ocsp_responses,
+            trusted_services=self._trusted_services(),
         )
         return await self._run(lambda worker: worker.survey(path, policy, field, detached=detached))
 

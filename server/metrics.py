@@ -47,6 +47,30 @@ class Metrics:
             ["token"],
             registry=self.registry,
         )
+        self.trusted_list_refreshes = Counter(
+            "pecete_trusted_list_refreshes",
+            "Attempts to get a trusted list, by what came of them",
+            ["territory", "outcome"],
+            registry=self.registry,
+        )
+        self.trusted_list_next_update = Gauge(
+            "pecete_trusted_list_next_update_seconds",
+            "Until when the last good trusted list may be believed, Unix time",
+            ["territory"],
+            registry=self.registry,
+        )
+        self.trusted_list_fetched = Gauge(
+            "pecete_trusted_list_fetched_seconds",
+            "When a trusted list was last fetched and found good, Unix time",
+            ["territory"],
+            registry=self.registry,
+        )
+        self.trusted_list_sequence = Gauge(
+            "pecete_trusted_list_sequence",
+            "Sequence number of the last good trusted list",
+            ["territory"],
+            registry=self.registry,
+        )
         self.jobs = Counter("pecete_jobs", "Background jobs run", ["work", "outcome"], registry=self.registry)
 
     def finished(self, method: str, code: str, reason: str, seconds: float) -> None:

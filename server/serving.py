@@ -34,6 +34,7 @@ async def _serve(configuration: Configuration) -> None:
         open_house(configuration, utc_now) as house,
         _background(house),
         _watching(house),
+        _watching_lists(house),
         open_ports(configuration, house) as ports,
     ):
         _announce(house, ports)
@@ -69,6 +70,16 @@ async def _watching(house: House) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _watching_lists(house: House) -> AsyncIterator[None]:
+    """Look for new trusted lists, where any are configured."""
+    if house.trusted_lists is None:
+        yield
+        return
+    async with house.trusted_lists.watched():
+        yield
 
 
 def _announce(house: House, ports: Ports) -> None:

@@ -21,6 +21,7 @@ from signer.validation.pdf.mapped import Buffer, blocks, contents_of
 from signer.validation.pdf.values import PdfSyntaxError
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import ReportError, ValidationReport
+from signer.validation.trusted_lists.joining import with_trusted_lists
 
 _ZIP = b"PK\x03\x04"
 _SPACE = b"\0\t\n\f\r "
@@ -176,6 +177,7 @@ def _pdf_facts(data: Buffer, rendering: bool) -> DocumentFacts:
         ) from error
 
 
+@with_trusted_lists
 def judge_facts(facts: DocumentFacts, policy: ValidationPolicy) -> ValidationReport:
     """Judge facts, read now or kept from an earlier reading."""
     error = _error(facts.signatures)

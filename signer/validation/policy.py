@@ -7,6 +7,7 @@ from typing import Literal
 
 from signer.algorithms import DIGEST_ENDS, KEY_ENDS, NEVER_BELIEVED
 from signer.validation.facts import AlgorithmUse
+from signer.validation.trusted_lists.snapshot import TrustedServices
 
 RevocationMode = Literal["required", "off"]
 
@@ -49,6 +50,7 @@ class ValidationPolicy:
     signature_policies: (identifier, dotted; document) of the signature policies that signers may name.
     attributes: types, dotted, of attributes that a signer must have signed.
     timestamp: whether a signature must be proven by a valid time-stamp or evidence record.
+    trusted_services: what trusted lists say; their authorities are trusted beside the anchors.
     """
 
     anchors: tuple[bytes, ...]
@@ -65,6 +67,7 @@ class ValidationPolicy:
     signature_policies: tuple[tuple[str, bytes], ...] = ()
     attributes: tuple[str, ...] = ()
     timestamp: bool = False
+    trusted_services: TrustedServices | None = None
 
     def sunset(self, anchor: bytes) -> datetime | None:
         """From when on an anchor (DER) is trusted only for what is older; None where it has no end."""

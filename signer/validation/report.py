@@ -14,7 +14,11 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class TimestampVerdict:
-    """The verdict on a time-stamp. authority: common name of its certificate."""
+    """The verdict on a time-stamp.
+
+    authority: common name of its certificate. qualification: `QTSA`, `TSA` or `N/A`; "" where no trusted list
+    was asked.
+    """
 
     kind: TimestampKind
     field: str
@@ -24,6 +28,7 @@ class TimestampVerdict:
     conclusion: Conclusion
     modification: Modification
     changes: tuple[str, ...]
+    qualification: str = ""
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -34,6 +39,7 @@ class TimestampVerdict:
             "generation_time": _time(self.generation_time),
             "authority": self.authority,
             **_conclusion(self.conclusion),
+            "qualification": self.qualification,
         }
 
 

@@ -23,6 +23,7 @@ from pecete.errors import BY_CODE, InternalError, PeceteError, ResourceExhausted
 from signer.validation.engine import validate
 from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
+from signer.validation.policy_sending import PolicyReceiver, PolicySender, SentPolicy
 from signer.validation.report import ValidationReport
 from signer.validation.survey import Survey, survey
 
@@ -41,7 +42,7 @@ class Limits:
 
 Result = TypeVar("Result")
 Task = partial[Any]
-"""What is asked of a worker: a function with its arguments, which gives a dataclass of plain values."""
+"""What is asked of a worker: a function of a policy, which gives a dataclass of plain values."""
 
 
 class ValidationWorker:
@@ -54,6 +55,7 @@ class ValidationWorker:
         self._limits = limits or Limits()
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
+        self._sender = PolicySender()
         self._lock = threading.Lock()
 
     def __enter__(self) -> "ValidationWorker":
@@ -71,7 +73,7 @@ class ValidationWorker:
 
         Raises the same errors, and ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met.
         """
-        return self._ask(ValidationReport, partial(validate, document, policy, detached=tuple(detached)))
+        return self._ask(ValidationReport, policy, partial(validate, document, detached=tuple(detached)))
 
     def survey(
         self, document: Path, policy: ValidationPolicy, field: str, *, detached: Sequence[Path] = ()
@@ -80,13 +82,13 @@ class ValidationWorker:
 
         Raises what `validate` raises.
         """
-        return self._ask(Survey, partial(survey, document, policy, field, detached=tuple(detached)))
+        return self._ask(Survey, policy, partial(survey, document, field=field, detached=tuple(detached)))
 
-    def _ask(self, kind: type[Result], task: Task) -> Result:
+    def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:
             connection = self._started()
             try:
-                connection.send(task)
+                connection.send((task, self._sender.sent(policy)))
                 if not connection.poll(self._limits.seconds):
                     raise EOFError
                 answer = connection.recv_bytes()
@@ -111,6 +113,7 @@ class ValidationWorker:
         context = multiprocessing.get_context("spawn")  # never fork: the parent may hold tokens and threads
         self._connection, far_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(far_end, self._limits), daemon=True)
+        self._sender = PolicySender()
         self._process.start()
         far_end.close()
         try:
@@ -149,12 +152,14 @@ def _serve(connection: Connection, limits: Limits) -> None:
     memory = limits.memory_mib << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    receiver = PolicyReceiver()
     connection.send_bytes(b"ready")
     while True:
         try:
-            task: Task = connection.recv()
+            request: tuple[Task, SentPolicy] = connection.recv()
         except (EOFError, OSError):
             return
+        task = partial(request[0], policy=receiver.received(request[1]))
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
         connection.send_bytes(json.dumps(_answer(task)).encode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from signer.validation.judgement import Judgement
 from signer.validation.path import MAX_LENGTH, is_issued_by
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import SignatureVerdict
+from signer.validation.trusted_lists.joining import trusting
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def survey(
     detached: the signed file of a signature that stands apart from it. Raises what `engine.validate` raises.
     """
     with fenced():
-        judgement = Judgement(document_facts(document, detached), policy)
-        found = judgement.facts.signatures
+        facts = document_facts(document, detached, rendering=policy.rendering)
+        judgement = Judgement(facts, trusting(policy, facts))
         # A counter-signature has no level of its own that could be raised.
-        chosen = [item for item in found if field in ("", item.field) and not item.countersigns]
+        chosen = [item for item in facts.signatures if field in ("", item.field) and not item.countersigns]
         signatures = tuple(
             SurveyedSignature(judgement.signature(item), judgement.levels.reached(item)) for item in chosen
         )

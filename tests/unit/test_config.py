@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from pecete.errors import InvalidArgumentError
-from server.config import Configuration, load
+from server.config import Configuration, TrustedListSettings, load
 from server.config_check import check
 from server.config_reader import Address
 
@@ -73,12 +73,19 @@ trust = ["root.pem"]
 trust = ["a.pem", "/b.pem"]
 revocation = "off"
 fetch = true
+[trusted_lists]
+official_journal = ["journal.pem"]
+official_journal_url = "https://journal.example/2019"
 [database]
 url = "postgresql+psycopg://pecete@db.example/pecete"
 password = { env = "DATABASE_PASSWORD" }
 """
     )
     configuration = configure(tmp_path, text)
+    assert configuration.trusted_lists == TrustedListSettings(
+        (tmp_path / "journal.pem",), "https://journal.example/2019"
+    )
+    assert configuration.trusted_lists_directory == tmp_path / "data" / "trusted-lists"
     (token,) = configuration.tokens
     assert (token.workers, token.rsa_scheme, token.allowed) == (3, "pss", ("principals/registry",))
     assert configuration.timestamping.external is not None
@@ -166,6 +173,17 @@ def test_the_environment_overrides_and_adds(tmp_path: Path) -> None:
         ),
         ("[validation]\ntrust = 'a.pem'", "WRONG_TYPE", "validation.trust"),
         ("[validation]\nrevocation = 'soft'", "WRONG_VALUE", "validation.revocation"),
+        ("[trusted_lists]", "KEY_MISSING", "trusted_lists.official_journal"),
+        (
+            "[trusted_lists]\nofficial_journal = []",
+            "WRONG_VALUE",
+            "trusted_lists.official_journal",
+        ),
+        (
+            "[trusted_lists]\nofficial_journal = ['a']\nlotl_url = 'file:///x'",
+            "WRONG_VALUE",
+            "trusted_lists.lotl_url",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, more: str, reason: str, field: str) -> None:
