@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from signer.validation.certificates import load_certificate
 from signer.validation.facts import Integrity, TimestampKind
 from signer.validation.indication import Conclusion
 from signer.validation.pdf.aftermath import Modification
@@ -37,6 +38,18 @@ class TimestampVerdict:
 
 
 @dataclass(frozen=True)
+class VisualChange:
+    """A page that looks different from what was signed; numbered from 1, both looks as PNG.
+
+    before: as signed. after: as it is now. Either is empty where the page is not there.
+    """
+
+    page: int
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
 class SignatureVerdict:
     """The verdict on one signature; each thing that can be wrong with it is told apart.
 
@@ -44,6 +57,11 @@ class SignatureVerdict:
     signing_time: claimed by the signer. best_signature_time: earliest at which the signature is proven to
     have existed, which is the time of judging where no time-stamp proves an earlier one.
     path: common names from the signer to the trust anchor, as far as a path was found.
+    qualification: the result of TS 119 615, such as `QESig`; "" where no trusted list was asked.
+    findings: sentences on what is not forbidden but should be known.
+    identity, time_status: who signed, and how well its time is proven, each in one word; "" where not told.
+    trace: each building block of EN 319 102-1 that ran, with its conclusion, in that order.
+    visual_changes: pages that look different.
     """
 
     field: str
@@ -60,6 +78,12 @@ class SignatureVerdict:
     timestamps: tuple[TimestampVerdict, ...]
     changes: tuple[str, ...]
     faults: tuple[str, ...]
+    qualification: str = ""
+    findings: tuple[str, ...] = ()
+    identity: str = ""
+    time_status: str = ""
+    trace: tuple[tuple[str, str], ...] = ()
+    visual_changes: tuple[VisualChange, ...] = ()
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -77,6 +101,40 @@ class SignatureVerdict:
             "path": list(self.path),
             "changes": list(self.changes),
             "faults": list(self.faults),
+            "identity": self.identity,
+            "time": self.time_status,
+            "qualification": self.qualification,
+            "findings": list(self.findings),
+            "signer_certificate": _certificate(self.signer_certificate),
+            "trace": [{"block": block, "conclusion": conclusion} for block, conclusion in self.trace],
+            "visual_changes": [change.page for change in self.visual_changes],
+        }
+
+
+@dataclass(frozen=True)
+class EvidenceRecordVerdict:
+    """The verdict on an evidence record (RFC 4998).
+
+    name: where it stands. proven_time: from when on it proves what it protects; None where it proves nothing.
+    covers: fields of the signatures, and files: names of the files, that it protects.
+    """
+
+    name: str
+    integrity: Integrity
+    conclusion: Conclusion
+    proven_time: datetime | None
+    covers: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """As a JSON object."""
+        return {
+            "name": self.name,
+            "integrity": str(self.integrity),
+            **_conclusion(self.conclusion),
+            "proven_time": _time(self.proven_time),
+            "covers": list(self.covers),
+            "files": list(self.files),
         }
 
 
@@ -103,6 +161,7 @@ class ValidationReport:
     document_timestamps: tuple[TimestampVerdict, ...] = ()
     error: ReportError | None = None
     seconds: float = 0.0
+    evidence_records: tuple[EvidenceRecordVerdict, ...] = ()
 
     def to_json(self) -> Json:
         """As a JSON object; keys are only ever added."""
@@ -115,6 +174,7 @@ class ValidationReport:
             "sha256": self.sha256.hex(),
             "validation_time": _time(self.validation_time),
             "document_timestamps": [stamp.to_json() for stamp in self.document_timestamps],
+            "evidence_records": [record.to_json() for record in self.evidence_records],
         }
 
 
@@ -124,6 +184,21 @@ def _conclusion(conclusion: Conclusion) -> Json:
         "indication": str(conclusion.indication),
         "sub_indication": str(kind) if kind else None,
         "explanation": conclusion.explanation,
+    }
+
+
+def _certificate(der: bytes | None) -> Json | None:
+    """What names a certificate: the serial number as hexadecimal digits, as certificates are printed."""
+    certificate = load_certificate(der) if der else None
+    if certificate is None:
+        return None
+    return {
+        "serial_number": f"{certificate.parsed.serial_number:X}",
+        "issuer": certificate.parsed.issuer.rfc4514_string(),
+        "subject": certificate.parsed.subject.rfc4514_string(),
+        "not_before": _time(certificate.parsed.not_valid_before_utc),
+        "not_after": _time(certificate.parsed.not_valid_after_utc),
+        "sha256": certificate.sha256,
     }
 
 
