@@ -1,138 +1,111 @@
-"""The report as one self-contained page that a clerk can read: the verdict, then why, then details."""
+"""The readable report as one self-contained HTML page: the verdict, then why, then details."""
 
-from datetime import datetime
+import base64
+from collections.abc import Iterable
 from html import escape
-from typing import Literal
 
-from signer.validation.indication import Indication
-from signer.validation.pdf.aftermath import Modification
-from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport
-from signer.validation.report_texts import TEXTS, Texts
+from signer.validation.report import ValidationReport, VisualChange
+from signer.validation.report_content import Content, Listing, Row, Section, content_of
+from signer.validation.report_texts import Language
 
-Language = Literal["ro", "en"]
-_COLOUR = {
-    Indication.TOTAL_PASSED: "good",
-    Indication.INDETERMINATE: "open",
-    Indication.TOTAL_FAILED: "bad",
-}
 _STYLE = """
-:root { --good: #1b6b3a; --open: #8a5a00; --bad: #a3201c; --line: #d8dde3; --ink: #1c2530; --soft: #5a6675; }
+:root { --good: #17693a; --open: #8a5a00; --bad: #a3201c; --good-soft: #eef7f1; --open-soft: #fdf6e7;
+  --bad-soft: #fcefee; --line: #d9dee5; --ink: #1a2430; --soft: #566272; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #f3f5f7; color: var(--ink);
-  font: 16px/1.5 system-ui, "Segoe UI", sans-serif; }
-main { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
-header, section { background: #fff; border: 1px solid var(--line); border-radius: 10px;
-  padding: 1.4rem 1.6rem; margin-bottom: 1.1rem; }
-header { border-top: 6px solid var(--soft); }
-header.good { border-top-color: var(--good); } header.open { border-top-color: var(--open); }
-header.bad { border-top-color: var(--bad); }
-h1 { font-size: 1.45rem; line-height: 1.3; margin: .1rem 0 .6rem; }
-h2 { font-size: 1.12rem; margin: 0 0 .3rem; }
-p { margin: .35rem 0; } .soft { color: var(--soft); font-size: .92rem; }
-.mark { display: inline-block; padding: .1rem .65rem; border-radius: 999px; color: #fff; font-size: .85rem;
-  background: var(--soft); } .mark.good { background: var(--good); } .mark.open { background: var(--open); }
-.mark.bad { background: var(--bad); }
-table { border-collapse: collapse; width: 100%; margin-top: .7rem; font-size: .95rem; }
-th, td { text-align: left; vertical-align: top; padding: .38rem .5rem .38rem 0;
-  border-top: 1px solid var(--line); }
-th { width: 13rem; color: var(--soft); font-weight: 500; }
-code { font: .82rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
-ul { margin: .2rem 0; padding-left: 1.1rem; }
-@media print { body { background: #fff; } main { margin: 0; max-width: none; } }
+body { margin: 0; background: #eef1f4; color: var(--ink);
+  font: 16px/1.5 "DejaVu Sans", "Segoe UI", system-ui, sans-serif; }
+main { max-width: 52rem; margin: 2rem auto; background: #fff; border: 1px solid var(--line);
+  padding: 2.4rem 2.8rem; }
+h1 { font-size: .82rem; letter-spacing: .08em; text-transform: uppercase; color: var(--soft); margin: 0 0 .9rem;
+  font-weight: 600; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; padding-top: 1.3rem; border-top: 1px solid var(--line); }
+h3 { font-size: .95rem; margin: 1.1rem 0 .2rem; }
+p { margin: .35rem 0; }
+.verdict { border-left: 7px solid var(--soft); padding: 1rem 1.3rem; margin-bottom: 1rem; }
+.verdict p { font-size: 1.5rem; line-height: 1.3; font-weight: 700; margin: 0; }
+.verdict.good { border-color: var(--good); background: var(--good-soft); color: var(--good); }
+.verdict.open { border-color: var(--open); background: var(--open-soft); color: var(--open); }
+.verdict.bad { border-color: var(--bad); background: var(--bad-soft); color: var(--bad); }
+.mark { float: right; padding: .08rem .7rem; border-radius: 3px; color: #fff; font-size: .85rem; font-weight: 600;
+  line-height: 1.6; }
+.mark.good { background: var(--good); } .mark.open { background: var(--open); } .mark.bad { background: var(--bad); }
+table { border-collapse: collapse; width: 100%; margin-top: .7rem; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem .4rem 0; border-top: 1px solid var(--line);
+  overflow-wrap: anywhere; }
+th { width: 12rem; font-weight: 600; }
+table.details { font-size: .86rem; color: var(--soft); } table.details th { font-weight: 500; }
+ul { margin: .2rem 0; padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
+figure { margin: .6rem 0; } figure div { display: flex; gap: .8rem; }
+figure img { max-width: 50%; border: 1px solid var(--line); }
+figcaption, footer { color: var(--soft); font-size: .86rem; }
+footer { border-top: 1px solid var(--line); margin-top: 2rem; padding-top: .8rem; }
+@media (max-width: 40rem) { main { margin: 0; padding: 1.2rem; border: 0; } th { width: 8.5rem; } }
+@media print { body { background: #fff; } main { margin: 0; border: 0; padding: 0; max-width: none; } }
 """
 
 
 def render_html(report: ValidationReport, language: Language = "ro") -> str:
     """The report as an HTML page without scripts or outside resources."""
-    texts = TEXTS[language]
-    colour, when = _colour(report), f"{texts.judged_at} {_time(report.validation_time, texts)}"
-    parts = [
-        f'<header class="{colour}"><p class="soft">{texts.title}</p>',
-        f"<h1>{escape(_sentence(report, texts))}</h1>",
-        f'<p class="soft">{escape(report.file)} · {when}</p>',
-        "</header>",
-        *(_signature(signature, index, texts) for index, signature in enumerate(report.signatures, 1)),
-        _document(report, texts),
-    ]
+    content = content_of(report, language)
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{texts.title}: {escape(report.file)}</title><style>{_STYLE}</style></head>"
-        f"<body><main>{''.join(parts)}</main></body></html>\n"
+        f"<title>{escape(content.title)}: {escape(content.facts[0].value)}</title>"
+        f"<style>{_STYLE}</style></head><body><main>{''.join(_parts(content))}</main></body></html>\n"
     )
 
 
-def _colour(report: ValidationReport) -> str:
-    indications = {signature.conclusion.indication for signature in report.signatures}
-    if report.error or Indication.TOTAL_FAILED in indications:
-        return "bad"
-    return "good" if indications == {Indication.TOTAL_PASSED} else "open"
+def _parts(content: Content) -> Iterable[str]:
+    yield f"<h1>{escape(content.title)}</h1>"
+    yield f'<div class="verdict {content.tone}"><p>{escape(content.headline)}</p></div>'
+    for listing in (content.why, content.advice):
+        if listing.items:
+            yield f"<h3>{escape(listing.heading)}</h3>"
+            yield from (f"<p>{escape(item)}</p>" for item in listing.items)
+    yield _table(content.facts, "details")
+    yield from map(_section, content.sections)
+    yield f"<footer>{escape(content.closing)}</footer>"
 
 
-def _sentence(report: ValidationReport, texts: Texts) -> str:
-    count = len(report.signatures)
-    if report.error:
-        return texts.unreadable
-    if not count:
-        return texts.unsigned
-    indications = [signature.conclusion.indication for signature in report.signatures]
-    failed = indications.count(Indication.TOTAL_FAILED)
-    passed = indications.count(Indication.TOTAL_PASSED)
-    if failed:
-        return texts.failed_one if count == 1 else texts.failed.format(failed=failed, count=count)
-    if passed == count:
-        return texts.passed_one if count == 1 else texts.passed.format(count=count)
-    return texts.open_one if count == 1 else texts.open.format(open=count - passed, count=count)
-
-
-def _signature(signature: SignatureVerdict, index: int, texts: Texts) -> str:
-    conclusion = signature.conclusion
-    kind = str(conclusion.sub_indication or "")
-    reason = texts.reasons.get(kind, conclusion.explanation) if kind else texts.trusted
-    stamped = any(stamp.conclusion.passed for stamp in signature.timestamps)
-    proven = signature.best_signature_time if stamped else None
-    rows = [
-        (texts.signed_bytes, texts.integrity[signature.integrity]),
-        (texts.afterwards, texts.modification[signature.modification]),
-        (texts.claimed_time, _time(signature.signing_time, texts)),
-        (texts.proven_time, _time(proven, texts)),
-        (texts.level, signature.level),
-        (texts.field, signature.field or texts.none),
-        (texts.path, " → ".join(signature.path) or texts.none),
-        (texts.code, f"{conclusion.indication} {kind}".strip()),
-    ]
-    table = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-    table += "".join(_timestamp(stamp, texts) for stamp in signature.timestamps)
-    colour = _COLOUR[conclusion.indication]
+def _section(section: Section) -> str:
+    mark = f'<span class="mark {section.tone}">{escape(section.mark)}</span>' if section.mark else ""
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in section.sentences)
+    details = f"<h3>{escape(section.details_heading)}</h3>" if section.details_heading else ""
     return (
-        f"<section><h2>{index}. {escape(signature.signer or texts.unknown_signer)}</h2>"
-        f'<p><span class="mark {colour}">{texts.indication[conclusion.indication]}</span></p>'
-        f"<p>{escape(reason)}</p>{_changes(signature, texts)}<table>{table}</table></section>"
+        f"<section><h2>{mark}{escape(section.heading)}</h2>{sentences}{_table(section.statements)}"
+        f"{''.join(map(_list, section.lists))}{_pictures(section)}{details}{_table(section.details, 'details')}"
+        "</section>"
     )
 
 
-def _timestamp(stamp: TimestampVerdict, texts: Texts) -> str:
-    verdict = texts.indication[stamp.conclusion.indication]
-    told = f"{_time(stamp.generation_time, texts)}, {stamp.authority or texts.none}: {verdict}"
-    return f"<tr><th>{texts.timestamp[stamp.kind]}</th><td>{escape(told)}</td></tr>"
-
-
-def _changes(signature: SignatureVerdict, texts: Texts) -> str:
-    told = [*signature.faults, *signature.changes] if signature.modification is not Modification.NONE else []
-    if not told:
+def _table(rows: tuple[Row, ...], kind: str = "statements") -> str:
+    if not rows:
         return ""
-    items = "".join(f"<li>{escape(item)}</li>" for item in told)
-    return f"<details><summary>{texts.changes}</summary><ul>{items}</ul></details>"
-
-
-def _document(report: ValidationReport, texts: Texts) -> str:
-    error = f"<p>{escape(report.error.message)}</p>" if report.error else ""
-    return (
-        f"<section><h2>{texts.document}</h2>{error}"
-        f'<p class="soft">SHA-256 <code>{report.sha256.hex()}</code></p>'
-        f'<p class="soft">{texts.standard}</p></section>'
+    told = "".join(
+        f'<tr><th scope="row">{escape(row.name)}</th><td>{escape(row.value)}</td></tr>' for row in rows
     )
+    return f'<table class="{kind}">{told}</table>'
 
 
-def _time(time: datetime | None, texts: Texts) -> str:
-    return time.strftime("%d.%m.%Y %H:%M:%S UTC") if time else texts.none
+def _list(listing: Listing) -> str:
+    items = "".join(f"<li>{escape(item)}</li>" for item in listing.items)
+    return f"<h3>{escape(listing.heading)}</h3><ul>{items}</ul>"
+
+
+def _pictures(section: Section) -> str:
+    if not section.pictures:
+        return ""
+    figures = "".join(
+        f"<figure><div>{_images(change)}</div><figcaption>{escape(caption)}</figcaption></figure>"
+        for caption, change in section.pictures
+    )
+    return f"<h3>{escape(section.pictures_heading)}</h3>{figures}"
+
+
+def _images(change: VisualChange) -> str:
+    """Both looks of a page, within the page itself."""
+    return "".join(
+        f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
+        for png in (change.before, change.after)
+        if png
+    )
