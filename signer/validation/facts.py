@@ -44,6 +44,8 @@ class CmsFacts:
     digest_matches, signature_matches: None where it could not be checked. signer_certificate: None where the
     SignedData does not hold it. faults: sentences on what a signature must not look like (FORMAT_FAILURE).
     attributes: signed attribute types, dotted, repeated as often as they occur.
+    content_digest: of what is signed, under the first of `algorithms`. signed_digest: SHA-256 of the signed
+    attributes as they are signed. Both, and signature_value, are empty where there is none.
     """
 
     digest_matches: bool | None
@@ -57,6 +59,9 @@ class CmsFacts:
     ocsp_responses: tuple[bytes, ...]
     signing_time: datetime | None
     faults: tuple[str, ...]
+    signature_value: bytes = b""
+    content_digest: bytes = b""
+    signed_digest: bytes = b""
 
     @property
     def integrity(self) -> Integrity:

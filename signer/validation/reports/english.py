@@ -1,6 +1,6 @@
 """The readable report in English; the verdict's own sentences stay as they are."""
 
-from signer.validation.report_texts import Texts
+from signer.validation.reports.texts import Texts
 
 ENGLISH = Texts(
     title="Validation report of electronic signatures",
@@ -95,7 +95,7 @@ ENGLISH = Texts(
     findings="What should be known",
     changes="What was found in the document",
     pictures="Pages that look different from what was signed",
-    picture="Page {page}: as signed, and as it is now",
+    picture="Page {page}: as signed (left), and as it is now (right)",
     details="Details",
     level="Format and level",
     field="Field of the document",

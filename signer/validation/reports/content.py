@@ -12,9 +12,9 @@ from signer.validation.certificates import load_certificate
 from signer.validation.indication import Conclusion, Indication, SubIndication
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport, VisualChange
-from signer.validation.report_english import ENGLISH
-from signer.validation.report_romanian import ROMANIAN
-from signer.validation.report_texts import Language, Texts
+from signer.validation.reports.english import ENGLISH
+from signer.validation.reports.romanian import ROMANIAN
+from signer.validation.reports.texts import Language, Texts
 
 _TEXTS: dict[Language, Texts] = {"ro": ROMANIAN, "en": ENGLISH}
 _ROMANIAN_TIME = ZoneInfo("Europe/Bucharest")
@@ -243,7 +243,11 @@ class _Writer:
         texts, best = self._texts, verdict.best_signature_time
         if best < self._report.validation_time:
             authority = next(
-                (s.authority for s in verdict.timestamps if s.conclusion.passed and s.generation_time == best),
+                (
+                    s.authority
+                    for s in verdict.timestamps
+                    if s.conclusion.passed and s.generation_time == best
+                ),
                 None,
             )
             sentence = texts.time_proven_by if authority else texts.time_proven
@@ -301,7 +305,9 @@ class _Writer:
 
     def _sentence(self, sentence: str) -> str:
         """A sentence of the verdict in this language, as far as it is known there."""
-        clean = _INSTANT.sub(lambda found: self._moment(datetime.fromisoformat(found[0])), printable(sentence))
+        clean = _INSTANT.sub(
+            lambda found: self._moment(datetime.fromisoformat(found[0])), printable(sentence)
+        )
         for pattern, told in self._texts.sentences:
             found = re.fullmatch(pattern, clean)
             if found:

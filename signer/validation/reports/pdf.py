@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from signer.validation.report import ValidationReport, VisualChange
-from signer.validation.report_content import Content, Listing, Row, Section, Tone, content_of
-from signer.validation.report_sheet import (
+from signer.validation.reports.content import Content, Listing, Row, Section, Tone, content_of
+from signer.validation.reports.sheet import (
     HEIGHT,
     MARGIN,
     WIDTH,
@@ -14,7 +14,7 @@ from signer.validation.report_sheet import (
     read_png,
     text_string,
 )
-from signer.validation.report_texts import Language
+from signer.validation.reports.texts import Language
 
 _INK, _SOFT, _WHITE, _LINE = "0.1 0.14 0.19", "0.34 0.38 0.45", "1 1 1", "0.82 0.85 0.89"
 _COLOURS = {Tone.GOOD: "0.09 0.41 0.23", Tone.OPEN: "0.54 0.35 0", Tone.BAD: "0.64 0.13 0.11"}
@@ -128,9 +128,10 @@ class _Layout:
             self._sheet.y -= style.lead
             self._sheet.line(style, x, self._sheet.y + 0.27 * style.lead, text)
 
-    def _small_heading(self, text: str, tag: str) -> None:
+    def _small_heading(self, text: str, tag: str, below: float = 0.0) -> None:
+        """A heading that stays with what stands below it, which needs a height of `below` or so."""
         self._sheet.y -= 9
-        self._sheet.room(48)
+        self._sheet.room(48 + below)
         self._paragraph(tag, text, _SMALL_HEADING, after=1)
 
     def _list(self, listing: Listing) -> None:
@@ -181,32 +182,36 @@ class _Layout:
 
     def _pictures(self, section: Section) -> None:
         if section.pictures:
-            self._small_heading(section.pictures_heading, "H3")
+            self._small_heading(section.pictures_heading, "H3", below=_TALLEST_PICTURE)
         for caption, change in section.pictures:
             self._picture(caption, change)
 
     def _picture(self, caption: str, change: VisualChange) -> None:
         """Both looks of a page side by side, the one that was signed at the left."""
-        looks = [picture for png in (change.before, change.after) if (picture := read_png(png))]
-        if not looks:
+        looks = (read_png(change.before), read_png(change.after))
+        there = [picture for picture in looks if picture]
+        if not there:
             return
-        scale = min(_scale(picture) for picture in looks)
-        height = max(picture.height for picture in looks) * scale
+        scale = min(_scale(picture) for picture in there)
+        height = max(picture.height for picture in there) * scale
         sheet = self._sheet
         sheet.room(height + _DETAIL.lead + 10)
         sheet.y -= height + 4
         box = f"{MARGIN} {sheet.y:.2f} {WIDTH - MARGIN:.2f} {sheet.y + height:.2f}"
         attributes = f"/Alt {text_string(caption)} /A << /O /Layout /Placement /Block /BBox [{box}] >>"
         with sheet.element("Figure", attributes):
-            x = MARGIN
-            for picture in looks:
-                width, tall = picture.width * scale, picture.height * scale
-                sheet.picture(picture, x, sheet.y + height - tall, width, tall)
-                x += (_INNER + _PICTURE_GAP) / 2
+            for column, picture in enumerate(looks):
+                if picture:
+                    x = MARGIN + column * (_INNER + _PICTURE_GAP) / 2
+                    self._look(picture, x, sheet.y + height, scale)
         self._paragraph("P", caption, _DETAIL, after=4)
+
+    def _look(self, picture: Picture, x: float, top: float, scale: float) -> None:
+        width, height = picture.width * scale, picture.height * scale
+        self._sheet.picture(picture, x, top - height, width, height)
+        self._sheet.decoration(f"{_LINE} SC 0.6 w {x:.2f} {top - height:.2f} {width:.2f} {height:.2f} re S")
 
 
 def _scale(picture: Picture) -> float:
     """Points for each sample, so that two pictures stand side by side."""
     return min((_INNER - _PICTURE_GAP) / 2 / picture.width, _TALLEST_PICTURE / picture.height)
-

@@ -1,65 +1,173 @@
 """The readable report in Romanian."""
 
-from signer.validation.report_texts import Texts
+from signer.validation.reports.texts import Texts
 
 SENTENCES = (
-    (r"the document was changed after the signature in a way that it does not permit: (.*)", "modificarea "
-     "nepermisă: {0}"),
-    (r"the byte range is not the whole file around the signature's /Contents", "semnătura nu acoperă întregul "
-     "fișier din jurul său"),
-    (r"the signature does not cover one whole revision of the document", "semnătura nu acoperă o versiune "
-     "întreagă a documentului"),
-    (r"the signature is of an unknown kind, /SubFilter (.*)", "semnătura este de un fel necunoscut "
-     "(/SubFilter {0})"),
-    (r"the signature cannot be decoded.*", "semnătura nu poate fi citită"),
-    (r"bytes after the signature within its /Contents", "după semnătură urmează octeți străini"),
-    (r"what was signed has changed: its digest differs", "conținutul semnat s-a schimbat: amprenta diferă"),
-    (r"the signature value does not verify", "valoarea semnăturii nu se verifică"),
-    (r"the signature algorithm is not known", "algoritmul semnăturii nu este cunoscut"),
-    (r"what was signed is missing", "conținutul semnat lipsește"),
-    (r"the signing certificate is missing, or is not the one that the signature names", "certificatul "
-     "semnatarului lipsește sau nu este cel numit de semnătură"),
-    (r"no path leads from the certificate to a trust anchor", "certificatul nu duce la o autoritate de "
-     "încredere"),
-    (r"the certificate of (.*) was revoked at (.*)", "certificatul „{0}” a fost revocat la {1}"),
-    (r"the certificate of (.*) is on hold", "certificatul „{0}” este suspendat"),
-    (r"the certificate of (.*) is outside its validity period", "certificatul „{0}” nu este în perioada de "
-     "valabilitate"),
-    (r"nothing tells whether the certificate of (.*) was revoked", "nu se știe dacă certificatul „{0}” a "
-     "fost revocat"),
-    (r"the revocation data on the certificate of (.*) are too old", "informația despre revocarea "
-     "certificatului „{0}” este prea veche"),
-    (r"the key of (.*) is not for signing", "cheia „{0}” nu este pentru semnare"),
-    (r"the (.*) rests on (.*), which is not believed", "se folosește {1}, în care nu se mai poate avea "
-     "încredere"),
-    (r"the signature does not name its signing certificate among what is signed", "semnătura nu numește "
-     "certificatul semnatarului în ceea ce este semnat"),
-    (r"the signature is proven to be older than its certificate", "semnătura este dovedită mai veche decât "
-     "certificatul"),
-    (r"the signature is proven only long after the time that the signer states", "semnătura este dovedită "
-     "abia mult după momentul declarat de semnatar"),
-    (r"the signer states a signing time outside the validity of the certificate", "semnatarul declară un "
-     "moment la care certificatul nu era valabil"),
-    (r"it cannot be told what was changed after the signature", "nu se poate stabili ce s-a modificat după "
-     "semnare"),
-    (r"page \(object (\d+)\) (/\S+) changed", "pagina (obiectul {0}): {1} s-a schimbat"),
-    (r"the locked field (.*) was changed", "câmpul blocat {0} a fost schimbat"),
-    (r"field (.*) looks different with the same value", "câmpul {0} arată altfel, deși are aceeași valoare"),
-    (r"field (.*) (/\S+) changed", "câmpul {0}: {1} s-a schimbat"),
-    (r"signature in field (.*)", "semnătură în câmpul {0}"),
-    (r"signature field (.*) added", "s-a adăugat câmpul de semnătură {0}"),
-    (r"document time-stamp in field (.*)", "marcă temporală a documentului în câmpul {0}"),
-    (r"odd signature in field (.*)", "semnătură neobișnuită în câmpul {0}"),
-    (r"new field (.*) that is no signature field", "câmp nou {0}, care nu este de semnătură"),
-    (r"validation data changed", "s-au schimbat datele de validare"),
-    (r"validation data removed", "s-au șters date de validare"),
-    (r"document certified", "documentul a fost certificat"),
-    (r"metadata changed", "s-au schimbat metadatele"),
-    (r"document information changed", "s-au schimbat informațiile despre document"),
-    (r"object (\d+) was freed", "obiectul {0} a fost eliminat"),
-    (r"(.*) changed", "{0}: s-a schimbat"),
-    (r"(.*) removed", "{0}: s-a eliminat"),
-)  # fmt: skip
+    (
+        "the document was changed after the signature in a way that it does not permit: (.*)",
+        "modificarea nepermisă: {0}",
+    ),
+    (
+        "the byte range is not the whole file around the signature's /Contents",
+        "semnătura nu acoperă întregul fișier din jurul său",
+    ),
+    (
+        "the signature does not cover one whole revision of the document",
+        "semnătura nu acoperă o versiune întreagă a documentului",
+    ),
+    (
+        "the signature is of an unknown kind, /SubFilter (.*)",
+        "semnătura este de un fel necunoscut (/SubFilter {0})",
+    ),
+    (
+        "the signature cannot be decoded.*",
+        "semnătura nu poate fi citită",
+    ),
+    (
+        "bytes after the signature within its /Contents",
+        "după semnătură urmează octeți străini",
+    ),
+    (
+        "what was signed has changed: its digest differs",
+        "conținutul semnat s-a schimbat: amprenta diferă",
+    ),
+    (
+        "the signature value does not verify",
+        "valoarea semnăturii nu se verifică",
+    ),
+    (
+        "the signature algorithm is not known",
+        "algoritmul semnăturii nu este cunoscut",
+    ),
+    (
+        "what was signed is missing",
+        "conținutul semnat lipsește",
+    ),
+    (
+        "the signing certificate is missing, or is not the one that the signature names",
+        "certificatul semnatarului lipsește sau nu este cel numit de semnătură",
+    ),
+    (
+        "no path leads from the certificate to a trust anchor",
+        "certificatul nu duce la o autoritate de încredere",
+    ),
+    (
+        "the certificate of (.*) was revoked at (.*)",
+        "certificatul „{0}” a fost revocat la {1}",
+    ),
+    (
+        "the certificate of (.*) is on hold",
+        "certificatul „{0}” este suspendat",
+    ),
+    (
+        "the certificate of (.*) is outside its validity period",
+        "certificatul „{0}” nu este în perioada de valabilitate",
+    ),
+    (
+        "nothing tells whether the certificate of (.*) was revoked",
+        "nu se știe dacă certificatul „{0}” a fost revocat",
+    ),
+    (
+        "the revocation data on the certificate of (.*) are too old",
+        "informația despre revocarea certificatului „{0}” este prea veche",
+    ),
+    (
+        "the key of (.*) is not for signing",
+        "cheia „{0}” nu este pentru semnare",
+    ),
+    (
+        "the (.*) rests on (.*), which is not believed",
+        "se folosește {1}, în care nu se mai poate avea încredere",
+    ),
+    (
+        "the signature does not name its signing certificate among what is signed",
+        "semnătura nu numește certificatul semnatarului în ceea ce este semnat",
+    ),
+    (
+        "the signature is proven to be older than its certificate",
+        "semnătura este dovedită mai veche decât certificatul",
+    ),
+    (
+        "the signature is proven only long after the time that the signer states",
+        "semnătura este dovedită abia mult după momentul declarat de semnatar",
+    ),
+    (
+        "the signer states a signing time outside the validity of the certificate",
+        "semnatarul declară un moment la care certificatul nu era valabil",
+    ),
+    (
+        "it cannot be told what was changed after the signature",
+        "nu se poate stabili ce s-a modificat după semnare",
+    ),
+    (
+        r"page \(object (\d+)\) (/\S+) changed",
+        "pagina (obiectul {0}): {1} s-a schimbat",
+    ),
+    (
+        "the locked field (.*) was changed",
+        "câmpul blocat {0} a fost schimbat",
+    ),
+    (
+        "field (.*) looks different with the same value",
+        "câmpul {0} arată altfel, deși are aceeași valoare",
+    ),
+    (
+        r"field (.*) (/\S+) changed",
+        "câmpul {0}: {1} s-a schimbat",
+    ),
+    (
+        "signature in field (.*)",
+        "semnătură în câmpul {0}",
+    ),
+    (
+        "signature field (.*) added",
+        "s-a adăugat câmpul de semnătură {0}",
+    ),
+    (
+        "document time-stamp in field (.*)",
+        "marcă temporală a documentului în câmpul {0}",
+    ),
+    (
+        "odd signature in field (.*)",
+        "semnătură neobișnuită în câmpul {0}",
+    ),
+    (
+        "new field (.*) that is no signature field",
+        "câmp nou {0}, care nu este de semnătură",
+    ),
+    (
+        "validation data changed",
+        "s-au schimbat datele de validare",
+    ),
+    (
+        "validation data removed",
+        "s-au șters date de validare",
+    ),
+    (
+        "document certified",
+        "documentul a fost certificat",
+    ),
+    (
+        "metadata changed",
+        "s-au schimbat metadatele",
+    ),
+    (
+        "document information changed",
+        "s-au schimbat informațiile despre document",
+    ),
+    (
+        r"object (\d+) was freed",
+        "obiectul {0} a fost eliminat",
+    ),
+    (
+        "(.*) changed",
+        "{0}: s-a schimbat",
+    ),
+    (
+        "(.*) removed",
+        "{0}: s-a eliminat",
+    ),
+)
 
 ROMANIAN = Texts(
     title="Raport de validare a semnăturilor electronice",
@@ -140,8 +248,8 @@ ROMANIAN = Texts(
         "TIMESTAMP_ORDER_FAILURE": "Mărcile temporale se contrazic între ele.",
         "NO_SIGNING_CERTIFICATE_FOUND": "Certificatul semnatarului lipsește sau nu este cel indicat în "
         "semnătură.",
-        "NO_CERTIFICATE_CHAIN_FOUND": "Certificatul semnatarului nu provine de la o autoritate de încredere.",
-        "NO_CERTIFICATE_CHAIN_FOUND_NO_POE": "Autoritatea din spatele certificatului nu mai este de încredere.",
+        "NO_CERTIFICATE_CHAIN_FOUND": "Certificatul semnatarului nu vine de la o autoritate de încredere.",
+        "NO_CERTIFICATE_CHAIN_FOUND_NO_POE": "Autoritatea care a emis certificatul nu mai este de încredere.",
         "REVOKED_NO_POE": "Certificatul semnatarului a fost revocat și nu se poate dovedi că semnătura "
         "este anterioară.",
         "REVOKED_CA_NO_POE": "Certificatul unei autorități a fost revocat și nu se poate dovedi că "
@@ -160,7 +268,7 @@ ROMANIAN = Texts(
     findings="De știut",
     changes="Ce s-a constatat în document",
     pictures="Pagini care arată altfel decât la semnare",
-    picture="Pagina {page}: cum a fost semnată și cum este acum",
+    picture="Pagina {page}: cum a fost semnată (stânga) și cum este acum (dreapta)",
     details="Detalii",
     level="Format și nivel",
     field="Câmpul din document",

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from html import escape
 
 from signer.validation.report import ValidationReport, VisualChange
-from signer.validation.report_content import Content, Listing, Row, Section, content_of
-from signer.validation.report_texts import Language
+from signer.validation.reports.content import Content, Listing, Row, Section, content_of
+from signer.validation.reports.texts import Language
 
 _STYLE = """
 :root { --good: #17693a; --open: #8a5a00; --bad: #a3201c; --good-soft: #eef7f1; --open-soft: #fdf6e7;
@@ -73,8 +73,8 @@ def _section(section: Section) -> str:
     details = f"<h3>{escape(section.details_heading)}</h3>" if section.details_heading else ""
     return (
         f"<section><h2>{mark}{escape(section.heading)}</h2>{sentences}{_table(section.statements)}"
-        f"{''.join(map(_list, section.lists))}{_pictures(section)}{details}{_table(section.details, 'details')}"
-        "</section>"
+        f"{''.join(map(_list, section.lists))}{_pictures(section)}{details}"
+        f"{_table(section.details, 'details')}</section>"
     )
 
 
