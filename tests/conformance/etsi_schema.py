@@ -1,4 +1,4 @@
-"""The XML Schema of ETSI TS 119 102-2 and those that it imports, out of the jars that the EU's DSS ships them in.
+"""The XML Schema of ETSI TS 119 102-2 and those that it imports, out of the jars of the EU's DSS.
 
 They say nothing of a licence, so they are not in this repository: Maven brings them, as it does for the judge
 beside the repository, and each jar must have the SHA-256 that it had when this was written.
@@ -10,7 +10,6 @@ import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
@@ -32,12 +31,12 @@ PLACES = {
 PATIENCE = 120
 
 
-class Absent(Exception):
+class AbsentError(Exception):
     """The schemas cannot be had here; the text says why."""
 
 
-def schema() -> Any:
-    """Give the schema of reports, an lxml XMLSchema. Raises Absent."""
+def schema() -> etree.XMLSchema:
+    """Give the schema of reports, an lxml XMLSchema. Raises AbsentError."""
     jars = {name: _jar(name, digest) for name, digest in JARS.items()}
     parser = etree.XMLParser(no_network=True, load_dtd=False)
     parser.resolvers.add(_Resolver(jars))
@@ -63,21 +62,23 @@ def _read(jars: Mapping[str, Path], name: str) -> bytes:
 
 def _jar(name: str, digest: str) -> Path:
     """Give a jar of the local Maven repository, which Maven fills where it is not there yet."""
-    path = Path.home() / ".m2" / "repository" / Path(*GROUP.split("."), name, VERSION, f"{name}-{VERSION}.jar")
+    path = (
+        Path.home() / ".m2" / "repository" / Path(*GROUP.split("."), name, VERSION, f"{name}-{VERSION}.jar")
+    )
     if not path.exists():
         _fetch(name)
     if not path.exists():
-        raise Absent(f"Maven does not bring {name}")
+        raise AbsentError(f"Maven does not bring {name}")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, f"{name} is not the one that is known"
     return path
 
 
 def _fetch(name: str) -> None:
     if not shutil.which("mvn"):
-        raise Absent("no mvn on this machine")
+        raise AbsentError("no mvn on this machine")
     artifact = f"-Dartifact={GROUP}:{name}:{VERSION}:jar"
     command = ["mvn", "-q", "-B", "dependency:get", "-Dtransitive=false", artifact]
     try:
         subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired as error:
-        raise Absent(f"Maven does not bring {name} in time") from error
+        raise AbsentError(f"Maven does not bring {name} in time") from error

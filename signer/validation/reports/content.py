@@ -73,7 +73,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Content:
-    """The whole report. advice: what to do now. closing: one sentence at the end. page: of a page's footer."""
+    """The whole report. advice: what to do now. closing: its last sentence. page: what a page's foot says."""
 
     language: Language
     title: str
@@ -93,7 +93,7 @@ def content_of(report: ValidationReport, language: Language) -> Content:
 
 
 def printable(text: str) -> str:
-    """`text` on one line in composed letters (NFC), without control characters, which could turn its sense."""
+    """`text` on one line in composed letters (NFC), without control characters that could turn its sense."""
     composed = unicodedata.normalize("NFC", " ".join(text.split()))
     clean = "".join(character for character in composed if character.isprintable())
     return clean if len(clean) <= _LONGEST_TEXT else clean[:_LONGEST_TEXT] + "…"
@@ -176,7 +176,7 @@ class _Writer:
 
     def _facts(self) -> Iterator[Row]:
         texts, report = self._texts, self._report
-        yield Row(texts.file, printable(report.file) or texts.none)
+        yield Row(texts.file, printable(report.file.rpartition("/")[2]) or texts.none)
         if report.sha256:
             yield Row("SHA-256", report.sha256.hex())
         yield Row(texts.judged_at, self._moment(report.validation_time))

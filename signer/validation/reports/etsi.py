@@ -4,7 +4,6 @@ import base64
 
 from lxml import etree
 
-from signer.validation.reports import vocabulary as words
 from signer.validation.facts import (
     DocumentFacts,
     Integrity,
@@ -19,6 +18,7 @@ from signer.validation.path import Path
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.policy import ValidationPolicy
 from signer.validation.report import SignatureVerdict, ValidationReport
+from signer.validation.reports import vocabulary as words
 from signer.validation.reports.associated import Associated
 from signer.validation.reports.content import printable
 from signer.validation.reports.elements import (

@@ -33,7 +33,7 @@ from signer.validation.signature_value import key_size, read_scheme
 
 @dataclass(frozen=True)
 class Weakness:
-    """An algorithm that something leans on. subject: the certificate that does, None for the signature itself.
+    """An algorithm that something leans on. subject: the certificate that does; None: the signature itself.
 
     end: first moment at which it is no longer believed.
     """
@@ -72,6 +72,7 @@ class Evidence:
         self._anchors = [anchor for der in policy.anchors if (anchor := load_certificate(der))]
         self._pool = CertificatePool([*policy.anchors, *self.certificates])
         self._revocation = RevocationData(self.crls, self.ocsp_responses)
+        self._verdicts = dict(self._judged_timestamps())
 
     def path(self, cms: CmsFacts, names: tuple[str, ...] = ()) -> Path:
         """The certification path of a signer; of several, the one along which the verdict saw `names`.
@@ -109,12 +110,17 @@ class Evidence:
         return min((*reversed(own), *of_path), key=lambda weakness: weakness.end, default=None)
 
     def verdict_on(self, stamp: TimestampFacts) -> TimestampVerdict | None:
-        """The verdict on a time-stamp, wherever the report has it."""
-        inner = (verdict for signature in self.report.signatures for verdict in signature.timestamps)
-        for verdict in (*self.report.document_timestamps, *inner):
-            if verdict.kind is stamp.kind and verdict.generation_time == stamp.gen_time:
-                return verdict
-        return None
+        """The verdict on a time-stamp of these facts."""
+        return self._verdicts.get(id(stamp))
+
+    def _judged_timestamps(self) -> Iterator[tuple[int, TimestampVerdict]]:
+        """Time-stamps by identity; a verdict that is evidently on another one is left out."""
+        pairs = [(self.facts.document_timestamps, self.report.document_timestamps)]
+        pairs += [(signature.timestamps, verdict.timestamps) for signature, verdict in self.signatures()]
+        for stamps, verdicts in pairs:
+            for stamp, verdict in zip(stamps, verdicts, strict=False):
+                if (stamp.kind, stamp.gen_time) == (verdict.kind, verdict.generation_time):
+                    yield id(stamp), verdict
 
     def signatures(self) -> Iterator[tuple[SignatureFacts, SignatureVerdict]]:
         """Each signature with its verdict."""

@@ -86,8 +86,7 @@ class _Writer:
         self._poe(stamp.end)
         verdict = self._evidence.verdict_on(stamp)
         if stamp.gen_time is not None and verdict is not None and verdict.conclusion.passed:
-            fields = self._proven_fields(stamp)
-            self._provision(stamp.gen_time, fields)
+            self._provision(stamp.gen_time, self._proven_fields(stamp))
         if verdict is not None:
             self._timestamp_report(name, stamp, verdict)
 

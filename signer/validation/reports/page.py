@@ -16,21 +16,25 @@ body { margin: 0; background: #eef1f4; color: var(--ink);
   font: 16px/1.5 "DejaVu Sans", "Segoe UI", system-ui, sans-serif; }
 main { max-width: 52rem; margin: 2rem auto; background: #fff; border: 1px solid var(--line);
   padding: 2.4rem 2.8rem; }
-h1 { font-size: .82rem; letter-spacing: .08em; text-transform: uppercase; color: var(--soft); margin: 0 0 .9rem;
+.title { font-size: .82rem; letter-spacing: .08em; text-transform: uppercase; color: var(--soft);
+  margin: 0 0 .9rem;
   font-weight: 600; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; padding-top: 1.3rem; border-top: 1px solid var(--line); }
-h3 { font-size: .95rem; margin: 1.1rem 0 .2rem; }
+h3, h2.small { font-size: .95rem; margin: 1.1rem 0 .2rem; padding: 0; border: 0; }
 p { margin: .35rem 0; }
 .verdict { border-left: 7px solid var(--soft); padding: 1rem 1.3rem; margin-bottom: 1rem; }
-.verdict p { font-size: 1.5rem; line-height: 1.3; font-weight: 700; margin: 0; }
+.verdict h1 { font-size: 1.5rem; line-height: 1.3; font-weight: 700; margin: 0; }
 .verdict.good { border-color: var(--good); background: var(--good-soft); color: var(--good); }
 .verdict.open { border-color: var(--open); background: var(--open-soft); color: var(--open); }
 .verdict.bad { border-color: var(--bad); background: var(--bad-soft); color: var(--bad); }
-.mark { float: right; padding: .08rem .7rem; border-radius: 3px; color: #fff; font-size: .85rem; font-weight: 600;
+.mark { float: right; padding: .08rem .7rem; border-radius: 3px; color: #fff; font-size: .85rem;
+  font-weight: 600;
   line-height: 1.6; }
-.mark.good { background: var(--good); } .mark.open { background: var(--open); } .mark.bad { background: var(--bad); }
+.mark.good { background: var(--good); } .mark.open { background: var(--open);
+  } .mark.bad { background: var(--bad); }
 table { border-collapse: collapse; width: 100%; margin-top: .7rem; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem .4rem 0; border-top: 1px solid var(--line);
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem .4rem 0;
+  border-top: 1px solid var(--line);
   overflow-wrap: anywhere; }
 th { width: 12rem; font-weight: 600; }
 table.details { font-size: .86rem; color: var(--soft); } table.details th { font-weight: 500; }
@@ -56,11 +60,11 @@ def render_html(report: ValidationReport, language: Language = "ro") -> str:
 
 
 def _parts(content: Content) -> Iterable[str]:
-    yield f"<h1>{escape(content.title)}</h1>"
-    yield f'<div class="verdict {content.tone}"><p>{escape(content.headline)}</p></div>'
+    yield f'<p class="title">{escape(content.title)}</p>'
+    yield f'<div class="verdict {content.tone}"><h1>{escape(content.headline)}</h1></div>'
     for listing in (content.why, content.advice):
         if listing.items:
-            yield f"<h3>{escape(listing.heading)}</h3>"
+            yield f'<h2 class="small">{escape(listing.heading)}</h2>'
             yield from (f"<p>{escape(item)}</p>" for item in listing.items)
     yield _table(content.facts, "details")
     yield from map(_section, content.sections)

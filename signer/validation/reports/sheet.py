@@ -6,6 +6,7 @@ same input gives the same file.
 """
 
 import hashlib
+import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 from xml.sax.saxutils import escape
+
+import pikepdf
 
 from signer.pades import font as fonts
 from signer.pades.font import Font, FontSubset
@@ -208,7 +211,8 @@ class Sheet:
             text = style.font.known(footer.format(page=index, count=len(self._pages)))
             x = WIDTH - MARGIN - style.width(text)
             page.drawn += ["/Artifact << /Type /Pagination >> BDC", _Text(style, x, 36, text), "EMC"]
-        return _File(self._title, self._language, self._root, self._pages, self._pictures).write()
+        plain = _File(self._title, self._language, self._root, self._pages, self._pictures).write()
+        return _packed(plain)
 
 
 class _File:
@@ -310,6 +314,14 @@ class _File:
             b" ".join(kids),
             element.attributes.encode("latin-1"),
         )
+
+
+def _packed(data: bytes) -> bytes:
+    """The same document with its many small objects together in compressed streams."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(data)) as document:
+        document.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
+    return out.getvalue()
 
 
 def text_string(text: str) -> str:

@@ -162,7 +162,9 @@ class ValidateDocumentRequest(_message.Message):
 
     @_builtins.property
     def report_formats(self) -> _containers.RepeatedScalarFieldContainer[Global___ReportFormat.ValueType]:
-        """Forms in which the report is wanted besides the verdicts; each comes in `reports`."""
+        """Forms in which the report is wanted besides the verdicts; each comes in `reports`. All together have at most
+        4 MiB, or the call fails with REPORT_TOO_LARGE.
+        """
 
     def __init__(
         self,
@@ -198,7 +200,7 @@ class RenderedReport(_message.Message):
     media_type: _builtins.str
     """Its media type, such as `application/pdf`."""
     content: _builtins.bytes
-    """The file itself, at most 1 MiB."""
+    """The file itself."""
     def __init__(
         self,
         *,
