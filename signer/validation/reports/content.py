@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from signer.validation.certificates import load_certificate
+from signer.validation.facts import Malformed
 from signer.validation.indication import Conclusion, Indication, SubIndication
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport, VisualChange
@@ -20,6 +21,7 @@ _TEXTS: dict[Language, Texts] = {"ro": ROMANIAN, "en": ENGLISH}
 _ROMANIAN_TIME = ZoneInfo("Europe/Bucharest")
 _INSTANT = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d[+]00:00")
 _REASONS_ABOVE = 8
+_SIGNERS_ABOVE = 12
 _LONGEST_LIST = 40
 _LONGEST_TEXT = 1000
 
@@ -128,6 +130,8 @@ class _Writer:
 
     def _tone(self) -> Tone:
         found = {signature.conclusion.indication for signature in self._report.signatures}
+        if self._report.error and self._report.error.reason not in set(Malformed):
+            return Tone.OPEN
         if self._report.error or Indication.TOTAL_FAILED in found:
             return Tone.BAD
         return Tone.GOOD if found == {Indication.TOTAL_PASSED} else Tone.OPEN
@@ -151,8 +155,9 @@ class _Writer:
     def _why(self) -> tuple[str, ...]:
         """Reasons of what is not good; of a document that is all good, the one sentence that says so."""
         verdicts = self._report.signatures
-        if self._report.error:
-            return (printable(self._report.error.message),)
+        error = self._report.error
+        if error:
+            return (self._texts.errors.get(error.reason, printable(error.message)),)
         if len(verdicts) == 1:
             return (self._cause(verdicts[0]),)
         open_ones = [(i, v) for i, v in enumerate(verdicts, 1) if not v.conclusion.passed]
@@ -181,7 +186,11 @@ class _Writer:
             yield Row("SHA-256", report.sha256.hex())
         yield Row(texts.judged_at, self._moment(report.validation_time))
         if len(report.signatures) > 1:
-            yield Row(texts.signatures, str(len(report.signatures)))
+            told = [
+                f"{index}. {self._signer(verdict)}: {texts.indication[verdict.conclusion.indication].lower()}"
+                for index, verdict in enumerate(report.signatures, 1)
+            ]
+            yield Row(texts.signatures, "; ".join(_shortened(told, _SIGNERS_ABOVE, texts)))
 
     def _rest(self) -> Iterator[Section]:
         texts, report = self._texts, self._report

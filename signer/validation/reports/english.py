@@ -16,12 +16,12 @@ ENGLISH = Texts(
     why="Why",
     what_to_do="What to do",
     advice={
-        "good": "Nothing more has to be done to rely on the signatures. Keep this report with the document.",
+        "good": "The signatures can be accepted; where a qualified one is asked for, see “Qualification”. "
+        "Keep this report with the document.",
         "open": "Do not rely on the document before the reason above is settled.",
         "bad": "Do not rely on the document; ask whoever sent it for a correct copy.",
     },
     more="and {count} more",
-    signature="Signature {index}",
     signatures="Signatures",
     file="File",
     trusted="The signature is intact, its certificate trusted, and the document the one that was signed.",
@@ -119,9 +119,8 @@ ENGLISH = Texts(
     evidence_records="Evidence records",
     none="–",
     unknown_signer="Unknown signer",
-    document="The document",
-    error="Reason",
     standard="Judged after ETSI EN 319 102-1 under the policy of the service that made this report.",
+    errors={},
     page="Page {page} of {count}",
     moment="{date}, {time} (UTC{offset})",
 )

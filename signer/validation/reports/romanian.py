@@ -1,173 +1,7 @@
 """The readable report in Romanian."""
 
+from signer.validation.reports.romanian_sentences import SENTENCES
 from signer.validation.reports.texts import Texts
-
-SENTENCES = (
-    (
-        "the document was changed after the signature in a way that it does not permit: (.*)",
-        "modificarea nepermisă: {0}",
-    ),
-    (
-        "the byte range is not the whole file around the signature's /Contents",
-        "semnătura nu acoperă întregul fișier din jurul său",
-    ),
-    (
-        "the signature does not cover one whole revision of the document",
-        "semnătura nu acoperă o versiune întreagă a documentului",
-    ),
-    (
-        "the signature is of an unknown kind, /SubFilter (.*)",
-        "semnătura este de un fel necunoscut (/SubFilter {0})",
-    ),
-    (
-        "the signature cannot be decoded.*",
-        "semnătura nu poate fi citită",
-    ),
-    (
-        "bytes after the signature within its /Contents",
-        "după semnătură urmează octeți străini",
-    ),
-    (
-        "what was signed has changed: its digest differs",
-        "conținutul semnat s-a schimbat: amprenta diferă",
-    ),
-    (
-        "the signature value does not verify",
-        "valoarea semnăturii nu se verifică",
-    ),
-    (
-        "the signature algorithm is not known",
-        "algoritmul semnăturii nu este cunoscut",
-    ),
-    (
-        "what was signed is missing",
-        "conținutul semnat lipsește",
-    ),
-    (
-        "the signing certificate is missing, or is not the one that the signature names",
-        "certificatul semnatarului lipsește sau nu este cel numit de semnătură",
-    ),
-    (
-        "no path leads from the certificate to a trust anchor",
-        "certificatul nu duce la o autoritate de încredere",
-    ),
-    (
-        "the certificate of (.*) was revoked at (.*)",
-        "certificatul „{0}” a fost revocat la {1}",
-    ),
-    (
-        "the certificate of (.*) is on hold",
-        "certificatul „{0}” este suspendat",
-    ),
-    (
-        "the certificate of (.*) is outside its validity period",
-        "certificatul „{0}” nu este în perioada de valabilitate",
-    ),
-    (
-        "nothing tells whether the certificate of (.*) was revoked",
-        "nu se știe dacă certificatul „{0}” a fost revocat",
-    ),
-    (
-        "the revocation data on the certificate of (.*) are too old",
-        "informația despre revocarea certificatului „{0}” este prea veche",
-    ),
-    (
-        "the key of (.*) is not for signing",
-        "cheia „{0}” nu este pentru semnare",
-    ),
-    (
-        "the (.*) rests on (.*), which is not believed",
-        "se folosește {1}, în care nu se mai poate avea încredere",
-    ),
-    (
-        "the signature does not name its signing certificate among what is signed",
-        "semnătura nu numește certificatul semnatarului în ceea ce este semnat",
-    ),
-    (
-        "the signature is proven to be older than its certificate",
-        "semnătura este dovedită mai veche decât certificatul",
-    ),
-    (
-        "the signature is proven only long after the time that the signer states",
-        "semnătura este dovedită abia mult după momentul declarat de semnatar",
-    ),
-    (
-        "the signer states a signing time outside the validity of the certificate",
-        "semnatarul declară un moment la care certificatul nu era valabil",
-    ),
-    (
-        "it cannot be told what was changed after the signature",
-        "nu se poate stabili ce s-a modificat după semnare",
-    ),
-    (
-        r"page \(object (\d+)\) (/\S+) changed",
-        "pagina (obiectul {0}): {1} s-a schimbat",
-    ),
-    (
-        "the locked field (.*) was changed",
-        "câmpul blocat {0} a fost schimbat",
-    ),
-    (
-        "field (.*) looks different with the same value",
-        "câmpul {0} arată altfel, deși are aceeași valoare",
-    ),
-    (
-        r"field (.*) (/\S+) changed",
-        "câmpul {0}: {1} s-a schimbat",
-    ),
-    (
-        "signature in field (.*)",
-        "semnătură în câmpul {0}",
-    ),
-    (
-        "signature field (.*) added",
-        "s-a adăugat câmpul de semnătură {0}",
-    ),
-    (
-        "document time-stamp in field (.*)",
-        "marcă temporală a documentului în câmpul {0}",
-    ),
-    (
-        "odd signature in field (.*)",
-        "semnătură neobișnuită în câmpul {0}",
-    ),
-    (
-        "new field (.*) that is no signature field",
-        "câmp nou {0}, care nu este de semnătură",
-    ),
-    (
-        "validation data changed",
-        "s-au schimbat datele de validare",
-    ),
-    (
-        "validation data removed",
-        "s-au șters date de validare",
-    ),
-    (
-        "document certified",
-        "documentul a fost certificat",
-    ),
-    (
-        "metadata changed",
-        "s-au schimbat metadatele",
-    ),
-    (
-        "document information changed",
-        "s-au schimbat informațiile despre document",
-    ),
-    (
-        r"object (\d+) was freed",
-        "obiectul {0} a fost eliminat",
-    ),
-    (
-        "(.*) changed",
-        "{0}: s-a schimbat",
-    ),
-    (
-        "(.*) removed",
-        "{0}: s-a eliminat",
-    ),
-)
 
 ROMANIAN = Texts(
     title="Raport de validare a semnăturilor electronice",
@@ -183,12 +17,12 @@ ROMANIAN = Texts(
     why="De ce",
     what_to_do="Ce este de făcut",
     advice={
-        "good": "Nu mai este nimic de verificat la semnături. Păstrați acest raport împreună cu documentul.",
+        "good": "Semnăturile pot fi primite; unde se cere semnătură calificată, contează rândul "
+        "„Calificare”. Păstrați acest raport împreună cu documentul.",
         "open": "Nu vă bazați pe document înainte de a lămuri motivul de mai sus.",
         "bad": "Nu vă bazați pe document; cereți celui care l-a trimis un exemplar corect.",
     },
     more="și încă {count}",
-    signature="Semnătura {index}",
     signatures="Semnături",
     file="Fișier",
     trusted="Semnătura este intactă, certificatul este de încredere, iar documentul corespunde celui semnat.",
@@ -292,10 +126,21 @@ ROMANIAN = Texts(
     evidence_records="Înregistrări de probă (evidence records)",
     none="–",
     unknown_signer="Semnatar necunoscut",
-    document="Documentul verificat",
-    error="Motivul",
     standard="Verificare conform ETSI EN 319 102-1, cu politica serviciului care a emis acest raport.",
     page="Pagina {page} din {count}",
     moment="{date}, ora {time} (UTC{offset})",
+    errors={
+        "DOCUMENT_EMPTY": "Fișierul este gol.",
+        "DOCUMENT_UNREADABLE": "Fișierul nu poate fi citit.",
+        "DOCUMENT_DAMAGED": "Fișierul este deteriorat și nu poate fi citit în întregime.",
+        "DOCUMENT_ENCRYPTED": "Documentul este criptat și cere o parolă.",
+        "UNSUPPORTED_FORMAT": "Fișierul nu este de un fel care poate fi verificat.",
+        "DETACHED_CONTENT_AMBIGUOUS": "Semnătura este separată de conținut și nu este clar care este acesta.",
+        "SIGNATURE_UNDECODABLE": "Semnătura din document nu poate fi citită.",
+        "SIGNATURE_CONTENT_ENCAPSULATED": "O semnătură detașată din document are conținut propriu.",
+        "VALIDATION_LIMIT_REACHED": "Verificarea a depășit limitele de memorie sau de timp.",
+        "VALIDATION_CRASHED": "Citirea documentului a oprit programul care îl citea.",
+        "VALIDATION_FAULT": "Documentul nu a putut fi verificat din cauza unei erori la citire.",
+    },
     sentences=SENTENCES,
 )

@@ -13,7 +13,8 @@ class Texts:
 
     Mappings are by the words of the verdict. passed, failed, open: for several signatures, with numbers of
     them. advice: what to do, by tone. reasons: why, by sub-indication. sentences: patterns of the verdict's
-    own English sentences with what they are in this language, tried in turn.
+    own English sentences with what they are in this language, tried in turn. errors: by
+    reason, where the error's own sentence is not in this language.
     """
 
     title: str
@@ -30,7 +31,6 @@ class Texts:
     what_to_do: str
     advice: Mapping[str, str]
     more: str
-    signature: str
     signatures: str
     file: str
     trusted: str
@@ -71,9 +71,8 @@ class Texts:
     evidence_records: str
     none: str
     unknown_signer: str
-    document: str
-    error: str
     standard: str
     page: str
     moment: str
+    errors: Mapping[str, str]
     sentences: tuple[tuple[str, str], ...] = ()
