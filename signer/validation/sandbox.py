@@ -116,8 +116,11 @@ class ValidationWorker:
             try:
                 connection.send(task)
                 answer = connection.recv_bytes(_LONGEST_ANSWER)
-            except (EOFError, OSError):
+            except (EOFError, ConnectionError):
                 raise self._lost(overdue.is_set()) from None
+            except OSError:  # an answer that is longer than any
+                self.close()
+                raise _limit_reached() from None
             finally:
                 watch.cancel()
         return _read_answer(kind, answer)

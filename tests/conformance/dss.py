@@ -1,13 +1,14 @@
 """The EU's DSS, asked through the judge beside the repository; one virtual machine judges many files."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from tests.conformance.documents import CORPUS
@@ -26,6 +27,16 @@ def version() -> str:
     """Give the version of DSS that the judge is built on."""
     (found,) = re.findall(r"<dss.version>(.*)</dss.version>", JUDGE.with_name("pom.xml").read_text())
     return str(found)
+
+
+def judge_pdfa(files: Sequence[Path], flavour: str) -> list[Mapping[str, Any]]:
+    """Give what veraPDF says of each file as PDF/A of a flavour, such as `2a`."""
+    command = [JUDGE, "pdfa", "--flavour", flavour, "--batch", *files]
+    # Beside the repository nothing may be written in some places, so the judge is built elsewhere.
+    environment = {"JUDGE_TARGET": str(Path(gettempdir()) / "judge-target"), **os.environ}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
 
 def judge(

@@ -1,6 +1,5 @@
 """Documents made to hurt whoever judges them: each is refused with its reason, and the server goes on."""
 
-import zlib
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ from pecete.client import Client
 from pecete.errors import InvalidArgumentError
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
 from server.trial import SEAL, TrialServer
+from tests.unit.hostile_files import bomb
 
 pytestmark = pytest.mark.e2e
-
-MIB = 1024 * 1024
 
 
 def pdf(*objects: bytes) -> bytes:
@@ -35,21 +33,6 @@ def pdf_with_signature(contents: bytes, byte_range: bytes) -> bytes:
         b"<< /FT /Sig /T (S) /V 4 0 R >>",
         b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached"
         b" /Contents <%s> /ByteRange [%s] >>" % (contents, byte_range),
-    )
-
-
-def bomb() -> bytes:
-    """Write a PDF whose cross-reference stream unpacks to 4 GiB."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = packer.compress(bytes(16 * MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
-    stream = b"\x78\x9c" + 256 * block
-    catalog = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
-    return (
-        catalog
-        + b"3 0 obj\n<< /Type /XRef /Size 400000000 /W [1 8 2] /Root 1 0 R /Filter /FlateDecode"
-        + b" /Length %d >>\nstream\n" % len(stream)
-        + stream
-        + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(catalog)
     )
 
 

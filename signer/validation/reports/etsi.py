@@ -52,7 +52,7 @@ def render_xml(report: ValidationReport, facts: DocumentFacts | None, policy: Va
     root = new_report()
     if not report.signatures:
         _nothing(add(root, "SignatureValidationReport"), report)
-    if facts is not None and not report.error:
+    if facts is not None and (report.signatures or not report.error):
         evidence = Evidence(facts, policy, report)
         objects = References()
         for index, (signature, verdict) in enumerate(evidence.signatures(), 1):
