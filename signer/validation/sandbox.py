@@ -123,6 +123,9 @@ class ValidationWorker:
                 raise _limit_reached() from None
             finally:
                 watch.cancel()
+                watch.join()
+            if overdue.is_set():
+                self.close()  # killed with its answer given: the next document needs another process
         return _read_answer(kind, answer)
 
     def _give_up(self, overdue: threading.Event) -> None:

@@ -31,7 +31,7 @@ def version() -> str:
 
 def judge_pdfa(files: Sequence[Path], flavour: str) -> list[Mapping[str, Any]]:
     """Give what veraPDF says of each file as PDF/A of a flavour, such as `2a`."""
-    command = [JUDGE, "pdfa", "--flavour", flavour, "--batch", *files]
+    command: list[str | Path] = [JUDGE, "pdfa", "--flavour", flavour, "--batch", *files]
     # Beside the repository nothing may be written in some places, so the judge is built elsewhere.
     environment = {"JUDGE_TARGET": str(Path(gettempdir()) / "judge-target"), **os.environ}
     answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from pecete.client import Client
-from pecete.errors import InvalidArgumentError
+from pecete.errors import PeceteError
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
 from server.trial import SEAL, TrialServer
-from tests.unit.hostile_files import bomb
+from tests.unit.hostile_files import bomb, zip_bomb
 
 pytestmark = pytest.mark.e2e
 
@@ -51,6 +51,7 @@ HOSTILE = {
         "DOCUMENT_DAMAGED",
     ),
     "four gibibytes in four mebibytes": (bomb(), "DOCUMENT_DAMAGED"),
+    "a container that unpacks to a thousand times its size": (zip_bomb(), "CONTAINER_TOO_LARGE"),
 }
 
 
@@ -60,9 +61,15 @@ def test_a_hostile_document_is_refused_and_the_next_one_is_judged(
 ) -> None:
     content, reason = HOSTILE[what]
     document = department.upload(content).name
-    with pytest.raises(InvalidArgumentError) as refused:
+    with pytest.raises(PeceteError) as refused:
         department.validate(document)
     assert (refused.value.reason, refused.value.field) == (reason, "document")
+    with pytest.raises(PeceteError) as unreported:
+        department.validate(document, report_formats=["pdf", "xml"])
+    assert unreported.value.reason == reason
+    with pytest.raises(PeceteError) as unraised:
+        department.augment(document, level="B-LT")
+    assert unraised.value.reason in (reason, "SIGNATURE_NOT_VALID")
     signed = department.sign(disposition, server.trial.signing_key(SEAL))
     (verdict,) = department.validate(signed.document.name).signatures
     assert verdict.indication == INDICATION_TOTAL_PASSED
