@@ -146,6 +146,7 @@ def _signature_message(verdict: SignatureVerdict) -> pb.SignatureVerdict:
         changes=verdict.changes,
         explanation=conclusion.explanation,
         identity=verdict.identity,
+        identity_reason=verdict.identity_reason,
         time_status=verdict.time_status,
         qualification=verdict.qualification,
         findings=verdict.findings,
@@ -166,6 +167,7 @@ def _timestamp_message(verdict: TimestampVerdict) -> pb.TimestampVerdict:
         field=verdict.field,
         integrity=pb.Integrity.Value(f"INTEGRITY_{verdict.integrity}".upper()),
         explanation=conclusion.explanation,
+        qualification=verdict.qualification,
     )
 
 

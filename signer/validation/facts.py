@@ -126,6 +126,21 @@ class Malformed(StrEnum):
 
 
 @dataclass(frozen=True)
+class VisualChange:
+    """A page that looks different after a later revision, where nothing permitted explains it.
+
+    page: from 1. rectangle: left, bottom, right, top of what differs, in points from the lower left corner of
+    the page as shown. sentence: what it is. picture: PNG, before and after side by side with the difference
+    framed; empty where it would be one too many.
+    """
+
+    page: int
+    rectangle: tuple[float, float, float, float]
+    sentence: str
+    picture: bytes
+
+
+@dataclass(frozen=True)
 class SignatureFacts:
     """A signature of the document.
 

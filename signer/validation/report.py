@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from signer.validation.certificates import load_certificate
-from signer.validation.facts import Integrity, TimestampKind
+from signer.validation.facts import Integrity, TimestampKind, VisualChange
 from signer.validation.indication import Conclusion
 from signer.validation.pdf.aftermath import Modification
 
@@ -14,7 +14,11 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class TimestampVerdict:
-    """The verdict on a time-stamp. authority: common name of its certificate."""
+    """The verdict on a time-stamp.
+
+    authority: common name of its certificate. qualification: `QTSA`, `TSA` or `N/A`; "" where no trusted list
+    was asked.
+    """
 
     kind: TimestampKind
     field: str
@@ -24,6 +28,7 @@ class TimestampVerdict:
     conclusion: Conclusion
     modification: Modification
     changes: tuple[str, ...]
+    qualification: str = ""
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -34,19 +39,8 @@ class TimestampVerdict:
             "generation_time": _time(self.generation_time),
             "authority": self.authority,
             **_conclusion(self.conclusion),
+            "qualification": self.qualification,
         }
-
-
-@dataclass(frozen=True)
-class VisualChange:
-    """A page that looks different from what was signed; numbered from 1, both looks as PNG.
-
-    before: as signed. after: as it is now. Either is empty where the page is not there.
-    """
-
-    page: int
-    before: bytes
-    after: bytes
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,8 @@ class SignatureVerdict:
     path: common names from the signer to the trust anchor, as far as a path was found.
     qualification: the result of TS 119 615, such as `QESig`; "" where no trusted list was asked.
     findings: sentences on what is not forbidden but should be known.
-    identity, time_status: who signed, and how well its time is proven, each in one word; "" where not told.
+    identity, time_status: who signed, and how well its time is proven, each in one word; ""
+    where not told. identity_reason: why the identity is not trusted, as a sentence.
     trace: each building block of EN 319 102-1 that ran, with its conclusion, in that order.
     visual_changes: pages that look different.
     """
@@ -84,6 +79,7 @@ class SignatureVerdict:
     time_status: str = ""
     trace: tuple[tuple[str, str], ...] = ()
     visual_changes: tuple[VisualChange, ...] = ()
+    identity_reason: str = ""
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -102,12 +98,16 @@ class SignatureVerdict:
             "changes": list(self.changes),
             "faults": list(self.faults),
             "identity": self.identity,
+            "identity_reason": self.identity_reason,
             "time": self.time_status,
             "qualification": self.qualification,
             "findings": list(self.findings),
             "signer_certificate": _certificate(self.signer_certificate),
             "trace": [{"block": block, "conclusion": conclusion} for block, conclusion in self.trace],
-            "visual_changes": [change.page for change in self.visual_changes],
+            "visual_changes": [
+                {"page": change.page, "rectangle": list(change.rectangle), "sentence": change.sentence}
+                for change in self.visual_changes
+            ],
         }
 
 

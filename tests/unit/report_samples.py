@@ -5,10 +5,10 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from signer.validation.facts import Integrity, TimestampKind
+from signer.validation.facts import Integrity, TimestampKind, VisualChange
 from signer.validation.indication import PASSED, Conclusion, SubIndication
 from signer.validation.pdf.aftermath import Modification
-from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport, VisualChange
+from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport
 
 TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 EARLIER = TIME - timedelta(days=40)
@@ -55,9 +55,9 @@ CHANGED = replace(
             changes=("page (object 3) /Rotate changed",),
             findings=("validation data removed",),
             visual_changes=(
-                VisualChange(1, png(60, 90, 250), png(60, 90, 20)),
-                VisualChange(2, b"", png(60, 90, 200, colours=1)),
-                VisualChange(3, b"no picture", b""),
+                VisualChange(1, (0, 0, 9, 9), "page 1 looks different", png(120, 90, 250)),
+                VisualChange(2, (0, 0, 9, 9), "page 2 looks different", png(120, 90, 200, colours=1)),
+                VisualChange(3, (0, 0, 9, 9), "page 3 looks different", b""),
             ),
         ),
         VERDICT,

@@ -48,6 +48,21 @@ def test_each_question_is_answered_apart() -> None:
     assert statements(OTHER_LETTERS, "en")["Qualification"].startswith("Qualified electronic signature")
 
 
+def test_who_signed_is_told_with_the_reason_against_it() -> None:
+    verdict = replace(VERDICT, identity="untrusted", identity_reason="the certificate of Ana is on hold")
+    told = statements(replace(GOOD_NEWS, signatures=(verdict,)))
+    assert told["Identitate"] == (
+        "Neverificată: certificatul numește pe Ștefan Țurcanu, dar nu ne putem baza pe el. "
+        "Certificatul „Ana” este suspendat."
+    )
+
+
+def test_a_qualification_that_is_open_says_what_it_would_be() -> None:
+    verdict = replace(VERDICT, qualification="Indeterminate QESeal")
+    told = statements(replace(GOOD_NEWS, signatures=(verdict,)))["Calificare"]
+    assert told.startswith("Nedeterminată") and told.endswith(ROMANIAN.qualification["QESeal"])
+
+
 def test_a_time_that_only_the_signer_states_is_not_proven() -> None:
     verdict = replace(VERDICT, timestamps=(), best_signature_time=TIME)
     told = statements(replace(GOOD_NEWS, signatures=(verdict,)))
@@ -181,7 +196,7 @@ def test_what_is_no_plain_picture_is_none(tail: bytes) -> None:
 
 def test_the_page_has_pictures_of_what_changed_within_itself() -> None:
     page = render_html(CHANGED)
-    assert page.count("data:image/png;base64,") == 4 and "http" not in page
+    assert page.count("data:image/png;base64,") == 2 and "http" not in page
 
 
 # ---- the XML
@@ -268,6 +283,8 @@ def test_names_of_algorithms(use: AlgorithmUse, name: str) -> None:
         ("Indeterminate QESig", "indeterminateQESig"),
         ("Not AdES but QC with QSCD", "notAdESbutQCwithQSCD"),
         ("N/A", "notApplicable"),
+        ("AdES?-QC", "UnknownQC"),
+        ("Indeterminate QES?", "indeterminateUnknownQCwithQSCD"),
     ],
 )
 def test_names_of_qualifications(qualification: str, name: str) -> None:

@@ -12,7 +12,7 @@ from signer.validation.certificates import load_certificate
 from signer.validation.facts import Malformed
 from signer.validation.indication import Conclusion, Indication, SubIndication
 from signer.validation.pdf.aftermath import Modification
-from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport, VisualChange
+from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport
 from signer.validation.reports.english import ENGLISH
 from signer.validation.reports.romanian import ROMANIAN
 from signer.validation.reports.texts import Language, Texts
@@ -58,6 +58,14 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A PNG with what it shows."""
+
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report. mark: its verdict in one word, in the colour of `tone`; "" where it has none."""
 
@@ -68,7 +76,7 @@ class Section:
     statements: tuple[Row, ...] = ()
     lists: tuple[Listing, ...] = ()
     pictures_heading: str = ""
-    pictures: tuple[tuple[str, VisualChange], ...] = ()
+    pictures: tuple[Picture, ...] = ()
     details_heading: str = ""
     details: tuple[Row, ...] = ()
 
@@ -221,7 +229,9 @@ class _Writer:
             lists=tuple(listing for listing in lists if listing.items),
             pictures_heading=texts.pictures,
             pictures=tuple(
-                (texts.picture.format(page=change.page), change) for change in verdict.visual_changes
+                Picture(texts.picture.format(page=change.page), change.picture)
+                for change in verdict.visual_changes
+                if change.picture
             ),
             details_heading=texts.details,
             details=tuple(self._details(verdict)),
@@ -235,18 +245,31 @@ class _Writer:
         yield reason
         told = self._sentence(verdict.conclusion.explanation)
         if told and told != reason:
-            yield told[0].upper() + told[1:] + ("" if told.endswith((".", "…")) else ".")
+            yield _as_sentence(told)
 
     def _statements(self, verdict: SignatureVerdict) -> Iterator[Row]:
         """Each question that a signature answers, apart from the others."""
         texts = self._texts
         yield Row(texts.label_integrity, texts.integrity[verdict.integrity])
         yield Row(texts.label_modification, texts.modification[verdict.modification])
-        word = verdict.identity or _identity(verdict)
-        yield Row(texts.label_identity, texts.identity.get(word, word).format(signer=self._signer(verdict)))
-        qualification = texts.qualification.get(verdict.qualification, verdict.qualification)
-        yield Row(texts.label_qualification, printable(qualification))
+        yield Row(texts.label_identity, self._identity(verdict))
+        yield Row(texts.label_qualification, self._qualification(verdict.qualification))
         yield Row(texts.label_time, self._time_statement(verdict))
+
+    def _identity(self, verdict: SignatureVerdict) -> str:
+        word = verdict.identity or _identity(verdict)
+        told = self._texts.identity.get(word, word).format(signer=self._signer(verdict))
+        reason = self._sentence(verdict.identity_reason)
+        return f"{told} {_as_sentence(reason)}" if reason else told
+
+    def _qualification(self, word: str) -> str:
+        """A result of TS 119 615; of one that is indeterminate, what it would be."""
+        texts = self._texts
+        if word in texts.qualification:
+            return texts.qualification[word]
+        bare = word.removeprefix("Indeterminate ")
+        told = texts.qualification.get(bare, printable(bare))
+        return texts.qualification_open.format(told=told) if bare != word else told
 
     def _time_statement(self, verdict: SignatureVerdict) -> str:
         texts, best = self._texts, verdict.best_signature_time
@@ -301,6 +324,8 @@ class _Writer:
     def _timestamp(self, stamp: TimestampVerdict) -> Row:
         name = self._texts.timestamp.get(stamp.kind, str(stamp.kind))
         told = self._proof(stamp.conclusion, stamp.generation_time)
+        if stamp.qualification:
+            told = f"{told}; {stamp.qualification}"
         return Row(name, f"{printable(stamp.authority or '') or self._texts.none}: {told}")
 
     def _proof(self, conclusion: Conclusion, time: datetime | None) -> str:
@@ -336,9 +361,12 @@ class _Writer:
 def _identity(verdict: SignatureVerdict) -> str:
     """What the path says of the signer's identity, where the verdict has no word of its own for it."""
     if verdict.conclusion.passed:
-        return "verified"
-    examined = verdict.path or verdict.conclusion.indication is Indication.INDETERMINATE
-    return "unverified" if examined else "unexamined"
+        return "trusted"
+    return "untrusted" if verdict.path else "unknown"
+
+
+def _as_sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")
 
 
 def _code(conclusion: Conclusion) -> str:

@@ -43,9 +43,9 @@ ENGLISH = Texts(
         "unknown": "Unknown: what changed after the signature cannot be told.",
     },
     identity={
-        "verified": "Verified: {signer}, by a certificate that leads to a trusted authority.",
-        "unverified": "Not verified: the certificate names {signer}, but cannot be relied on.",
-        "unexamined": "Not examined, as the signature fails before it comes to that.",
+        "trusted": "Verified: {signer}, by a certificate that leads to a trusted authority.",
+        "untrusted": "Not verified: the certificate names {signer}, but cannot be relied on.",
+        "unknown": "Not settled: whether the signer is {signer} cannot be told.",
     },
     qualification={
         "": "Not examined: no trusted list was asked.",
@@ -55,9 +55,18 @@ ENGLISH = Texts(
         "QESeal": "Qualified electronic seal (QESeal) (Regulation 910/2014, Article 35).",
         "AdESig-QC": "Advanced electronic signature with a qualified certificate (AdESig-QC).",
         "AdESeal-QC": "Advanced electronic seal with a qualified certificate (AdESeal-QC).",
+        "QES?": "Qualified electronic signature or seal; which of the two cannot be told.",
+        "AdES?-QC": "Advanced electronic signature or seal with a qualified certificate; which of the two "
+        "cannot be told.",
+        "AdES?": "Advanced electronic signature or seal; which of the two cannot be told.",
+        "Not AdES": "None: this is no valid signature.",
+        "Not AdES but QC": "None, although the certificate is qualified: this is no valid signature.",
+        "Not AdES but QC with QSCD": "None, although certificate and device are qualified: this is no valid "
+        "signature.",
         "AdESig": "Advanced electronic signature (AdESig), without a qualified certificate.",
         "AdESeal": "Advanced electronic seal (AdESeal), without a qualified certificate.",
     },
+    qualification_open="Indeterminate, as the verdict is. If it were valid: {told}",
     time_proven="Proven: the signature existed on {time}.",
     time_proven_by="Proven: the signature existed on {time}, by the time-stamp of {authority}.",
     time_claimed="Not proven: {time} is only what the signer states.",

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-from signer.validation.report import ValidationReport, VisualChange
+from signer.validation.report import ValidationReport
 from signer.validation.reports.content import Content, Listing, Row, Section, content_of
 from signer.validation.reports.texts import Language
 
@@ -39,8 +39,7 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem .4rem 0;
 th { width: 12rem; font-weight: 600; }
 table.details { font-size: .86rem; color: var(--soft); } table.details th { font-weight: 500; }
 ul { margin: .2rem 0; padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
-figure { margin: .6rem 0; } figure div { display: flex; gap: .8rem; }
-figure img { max-width: 50%; border: 1px solid var(--line); }
+figure { margin: .6rem 0; } figure img { max-width: 100%; border: 1px solid var(--line); }
 figcaption, footer { color: var(--soft); font-size: .86rem; }
 footer { border-top: 1px solid var(--line); margin-top: 2rem; padding-top: .8rem; }
 @media (max-width: 40rem) { main { margin: 0; padding: 1.2rem; border: 0; } th { width: 8.5rem; } }
@@ -100,16 +99,12 @@ def _pictures(section: Section) -> str:
     if not section.pictures:
         return ""
     figures = "".join(
-        f"<figure><div>{_images(change)}</div><figcaption>{escape(caption)}</figcaption></figure>"
-        for caption, change in section.pictures
+        f'<figure><img alt="{escape(picture.caption)}" src="data:image/png;base64,{_base64(picture.png)}">'
+        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+        for picture in section.pictures
     )
     return f"<h3>{escape(section.pictures_heading)}</h3>{figures}"
 
 
-def _images(change: VisualChange) -> str:
-    """Both looks of a page, within the page itself."""
-    return "".join(
-        f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
-        for png in (change.before, change.after)
-        if png
-    )
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

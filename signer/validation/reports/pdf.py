@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from signer.validation.report import ValidationReport, VisualChange
+from signer.validation.report import ValidationReport
 from signer.validation.reports.content import Content, Listing, Row, Section, Tone, content_of
 from signer.validation.reports.sheet import (
     HEIGHT,
@@ -34,8 +34,7 @@ _INNER = WIDTH - 2 * MARGIN
 _NAMES = 128.0
 """Width of the column of names in a table."""
 _ROW_PADDING = 3.2
-_PICTURE_GAP = 12.0
-_TALLEST_PICTURE = 300.0
+_TALLEST_PICTURE = 320.0
 
 
 def render_pdf(report: ValidationReport, language: Language = "ro") -> bytes:
@@ -181,37 +180,26 @@ class _Layout:
     # ---- pictures
 
     def _pictures(self, section: Section) -> None:
-        if section.pictures:
-            self._small_heading(section.pictures_heading, "H3", below=_TALLEST_PICTURE)
-        for caption, change in section.pictures:
-            self._picture(caption, change)
+        drawn = [(each.caption, picture) for each in section.pictures if (picture := read_png(each.png))]
+        if drawn:
+            self._small_heading(section.pictures_heading, "H3", below=_height(drawn[0][1]))
+        for caption, picture in drawn:
+            self._picture(caption, picture)
 
-    def _picture(self, caption: str, change: VisualChange) -> None:
-        """Both looks of a page side by side, the one that was signed at the left."""
-        looks = (read_png(change.before), read_png(change.after))
-        there = [picture for picture in looks if picture]
-        if not there:
-            return
-        scale = min(_scale(picture) for picture in there)
-        height = max(picture.height for picture in there) * scale
-        sheet = self._sheet
+    def _picture(self, caption: str, picture: Picture) -> None:
+        """A picture as wide as the text, or as high as a picture may be, in a thin frame."""
+        sheet, height = self._sheet, _height(picture)
+        width = height * picture.width / picture.height
         sheet.room(height + _DETAIL.lead + 10)
         sheet.y -= height + 4
-        box = f"{MARGIN} {sheet.y:.2f} {WIDTH - MARGIN:.2f} {sheet.y + height:.2f}"
+        box = f"{MARGIN} {sheet.y:.2f} {MARGIN + width:.2f} {sheet.y + height:.2f}"
         attributes = f"/Alt {text_string(caption)} /A << /O /Layout /Placement /Block /BBox [{box}] >>"
         with sheet.element("Figure", attributes):
-            for column, picture in enumerate(looks):
-                if picture:
-                    x = MARGIN + column * (_INNER + _PICTURE_GAP) / 2
-                    self._look(picture, x, sheet.y + height, scale)
+            sheet.picture(picture, MARGIN, sheet.y, width, height)
+        sheet.decoration(f"{_LINE} SC 0.6 w {MARGIN} {sheet.y:.2f} {width:.2f} {height:.2f} re S")
         self._paragraph("P", caption, _DETAIL, after=4)
 
-    def _look(self, picture: Picture, x: float, top: float, scale: float) -> None:
-        width, height = picture.width * scale, picture.height * scale
-        self._sheet.picture(picture, x, top - height, width, height)
-        self._sheet.decoration(f"{_LINE} SC 0.6 w {x:.2f} {top - height:.2f} {width:.2f} {height:.2f} re S")
 
-
-def _scale(picture: Picture) -> float:
-    """Points for each sample, so that two pictures stand side by side."""
-    return min((_INNER - _PICTURE_GAP) / 2 / picture.width, _TALLEST_PICTURE / picture.height)
+def _height(picture: Picture) -> float:
+    """Height in points at which a picture is drawn."""
+    return min(_INNER * picture.height / picture.width, _TALLEST_PICTURE)

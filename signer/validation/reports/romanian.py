@@ -44,9 +44,9 @@ ROMANIAN = Texts(
         "unknown": "Necunoscute: nu se poate stabili ce s-a modificat după semnare.",
     },
     identity={
-        "verified": "Verificată: {signer}, printr-un certificat care duce la o autoritate de încredere.",
-        "unverified": "Neverificată: certificatul numește pe {signer}, dar nu ne putem baza pe el.",
-        "unexamined": "Neexaminată, fiindcă semnătura cade înainte de a se ajunge la ea.",
+        "trusted": "Verificată: {signer}, printr-un certificat care duce la o autoritate de încredere.",
+        "untrusted": "Neverificată: certificatul numește pe {signer}, dar nu ne putem baza pe el.",
+        "unknown": "Nestabilită: nu se poate spune dacă semnatarul este {signer}.",
     },
     qualification={
         "": "Neexaminată: nu s-a consultat nicio listă de încredere.",
@@ -56,9 +56,18 @@ ROMANIAN = Texts(
         "QESeal": "Sigiliu electronic calificat (QESeal) (Regulamentul 910/2014, art. 35).",
         "AdESig-QC": "Semnătură electronică avansată cu certificat calificat (AdESig-QC).",
         "AdESeal-QC": "Sigiliu electronic avansat cu certificat calificat (AdESeal-QC).",
+        "QES?": "Semnătură sau sigiliu electronic calificat; nu se poate spune care dintre ele.",
+        "AdES?-QC": "Semnătură sau sigiliu electronic avansat cu certificat calificat; nu se poate spune "
+        "care dintre ele.",
+        "AdES?": "Semnătură sau sigiliu electronic avansat; nu se poate spune care dintre ele.",
+        "Not AdES": "Niciuna: nu este o semnătură validă.",
+        "Not AdES but QC": "Niciuna, deși certificatul este calificat: nu este o semnătură validă.",
+        "Not AdES but QC with QSCD": "Niciuna, deși certificatul și dispozitivul sunt calificate: nu este o "
+        "semnătură validă.",
         "AdESig": "Semnătură electronică avansată (AdESig), fără certificat calificat.",
         "AdESeal": "Sigiliu electronic avansat (AdESeal), fără certificat calificat.",
     },
+    qualification_open="Nedeterminată, ca și verdictul. Dacă semnătura ar fi validă: {told}",
     time_proven="Dovedit: semnătura exista la {time}.",
     time_proven_by="Dovedit: semnătura exista la {time}, potrivit mărcii temporale de la {authority}.",
     time_claimed="Nedovedit: {time} este doar ce declară semnatarul.",

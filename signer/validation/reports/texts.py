@@ -44,6 +44,7 @@ class Texts:
     modification: Mapping[str, str]
     identity: Mapping[str, str]
     qualification: Mapping[str, str]
+    qualification_open: str
     time_proven: str
     time_proven_by: str
     time_claimed: str

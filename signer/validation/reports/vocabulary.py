@@ -24,6 +24,9 @@ OWN = "urn:pecete:validation:"
 """Begins the names that no specification gives."""
 
 _QUALITY = "urn:cef:dss:signatureQualification:"
+_WHICH_OF_TWO = {"QES?": "UnknownQCwithQSCD", "AdES?": "Unknown"}
+"""A signature or a seal: DSS has a word for each of our words where that cannot be told."""
+
 _XML_ENC, _DSIG_MORE = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2001/04/xmldsig-more#"
 _DSIG_2007, _DSIG_2021 = (
     "http://www.w3.org/2007/05/xmldsig-more#",
@@ -95,6 +98,8 @@ def quality(qualification: str) -> str:
     """URI of a result of TS 119 615, such as `AdESig-QC` or `Indeterminate QESig`."""
     if qualification == "N/A":
         return _QUALITY + "notApplicable"
+    for word, unknown in _WHICH_OF_TWO.items():
+        qualification = qualification.replace(word, unknown)
     name = "".join(character for character in qualification if character.isalnum())
     for word in ("Indeterminate", "Not"):
         if name.startswith(word):

@@ -230,6 +230,7 @@ class TimestampVerdict(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     INTEGRITY_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    QUALIFICATION_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """`signature`, `document` or `archive`."""
     authority: _builtins.str
@@ -244,6 +245,8 @@ class TimestampVerdict(_message.Message):
     """Whether the token verifies over what it stands for."""
     explanation: _builtins.str
     """One sentence on why the verdict is what it is."""
+    qualification: _builtins.str
+    """Of its authority, `QTSA`, `TSA` or `N/A`; empty where no trusted list was asked."""
     @_builtins.property
     def generation_time(self) -> _timestamp_pb2.Timestamp:
         """genTime of the token."""
@@ -259,10 +262,11 @@ class TimestampVerdict(_message.Message):
         field: _builtins.str = ...,
         integrity: Global___Integrity.ValueType = ...,
         explanation: _builtins.str = ...,
+        qualification: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["generation_time", b"generation_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "explanation", b"explanation", "field", b"field", "generation_time", b"generation_time", "indication", b"indication", "integrity", b"integrity", "kind", b"kind", "sub_indication", b"sub_indication"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "explanation", b"explanation", "field", b"field", "generation_time", b"generation_time", "indication", b"indication", "integrity", b"integrity", "kind", b"kind", "qualification", b"qualification", "sub_indication", b"sub_indication"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,6 +377,7 @@ class SignatureVerdict(_message.Message):
     FAULTS_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
+    IDENTITY_REASON_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Name of the signature field; empty where no field holds it."""
     format: _builtins.str
@@ -394,11 +399,13 @@ class SignatureVerdict(_message.Message):
     explanation: _builtins.str
     """One sentence on why the verdict is what it is; empty on TOTAL_PASSED."""
     identity: _builtins.str
-    """Whether the signer is who the certificate names, in one word; empty: not told."""
+    """Whether the signer is who the certificate names: `trusted`, `untrusted` or `unknown`; empty: not told."""
     time_status: _builtins.str
-    """How well the time of signing is proven, in one word; empty: not told."""
+    """How well it is known when the signature existed: `proven`, `claimed` or `unknown`; empty: not told."""
     qualification: _builtins.str
     """Result of TS 119 615, such as `QESig`; empty where no trusted list was asked."""
+    identity_reason: _builtins.str
+    """Why the identity is not trusted, as a sentence."""
     @_builtins.property
     def signing_time(self) -> _timestamp_pb2.Timestamp:
         """Time claimed by the signer."""
@@ -455,10 +462,11 @@ class SignatureVerdict(_message.Message):
         faults: _abc.Iterable[_builtins.str] | None = ...,
         path: _abc.Iterable[_builtins.str] | None = ...,
         trace: _abc.Iterable[Global___ProcessStep] | None = ...,
+        identity_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "signing_time", b"signing_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "changes", b"changes", "explanation", b"explanation", "faults", b"faults", "field", b"field", "findings", b"findings", "format", b"format", "identity", b"identity", "indication", b"indication", "integrity", b"integrity", "level", b"level", "modification", b"modification", "path", b"path", "qualification", b"qualification", "signer", b"signer", "signer_certificate", b"signer_certificate", "signing_time", b"signing_time", "sub_indication", b"sub_indication", "time_status", b"time_status", "timestamps", b"timestamps", "trace", b"trace"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "changes", b"changes", "explanation", b"explanation", "faults", b"faults", "field", b"field", "findings", b"findings", "format", b"format", "identity", b"identity", "identity_reason", b"identity_reason", "indication", b"indication", "integrity", b"integrity", "level", b"level", "modification", b"modification", "path", b"path", "qualification", b"qualification", "signer", b"signer", "signer_certificate", b"signer_certificate", "signing_time", b"signing_time", "sub_indication", b"sub_indication", "time_status", b"time_status", "timestamps", b"timestamps", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
