@@ -49,7 +49,7 @@ class Limits:
 
 Result = TypeVar("Result")
 Task = partial[Any]
-"""What is asked of a worker: a function with its arguments, which gives a dataclass of plain values."""
+"""What is asked of a worker: a function of a policy, which gives a dataclass of plain values."""
 
 
 class ValidationWorker:
@@ -80,7 +80,7 @@ class ValidationWorker:
         Raises the same errors, ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met, and
         InternalError VALIDATION_CRASHED where reading the document ended the process.
         """
-        return self._ask(ValidationReport, partial(validate, document, policy, detached=tuple(detached)))
+        return self._ask(ValidationReport, policy, partial(validate, document, detached=tuple(detached)))
 
     def render(
         self,
@@ -94,8 +94,8 @@ class ValidationWorker:
         # Few documents need files, and what writes them takes long to load.
         from signer.validation.reports.rendering import RenderedValidation, validate_and_render
 
-        task = partial(validate_and_render, document, policy, rendering, detached=tuple(detached))
-        return self._ask(RenderedValidation, task)
+        task = partial(validate_and_render, document, rendering=rendering, detached=tuple(detached))
+        return self._ask(RenderedValidation, policy, task)
 
     def survey(
         self, document: Path, policy: ValidationPolicy, field: str, *, detached: Sequence[Path] = ()
@@ -104,9 +104,9 @@ class ValidationWorker:
 
         Raises what `validate` raises.
         """
-        return self._ask(Survey, partial(survey, document, policy, field, detached=tuple(detached)))
+        return self._ask(Survey, policy, partial(survey, document, field=field, detached=tuple(detached)))
 
-    def _ask(self, kind: type[Result], task: Task) -> Result:
+    def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:
             connection = self._started()
             overdue = threading.Event()
@@ -114,7 +114,7 @@ class ValidationWorker:
             watch = threading.Timer(self._limits.seconds, self._give_up, (overdue,))
             watch.start()
             try:
-                connection.send(task)
+                connection.send((task, policy))
                 answer = connection.recv_bytes(_LONGEST_ANSWER)
             except (EOFError, ConnectionError):
                 raise self._lost(overdue.is_set()) from None
@@ -202,9 +202,10 @@ def _serve(connection: Connection, limits: Limits) -> None:
     connection.send_bytes(b"ready")
     while True:
         try:
-            task: Task = connection.recv()
+            request: tuple[Task, ValidationPolicy] = connection.recv()
         except (EOFError, OSError):
             return
+        task = partial(request[0], policy=request[1])
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
         connection.send_bytes(_answer(task))

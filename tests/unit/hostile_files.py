@@ -1,8 +1,11 @@
-"""Files that are small and become large when they are read."""
+"""Files that are small and become large when they are read, and deeds that end the process that reads."""
 
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 MIB = 1024 * 1024
 
@@ -31,3 +34,19 @@ def zip_bomb() -> bytes:
             for _ in range(16):
                 member.write(bytes(16 * MIB))
     return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What a document could provoke, in place of judging it under a policy."""
+
+    function: Callable[..., object]
+    arguments: tuple[object, ...]
+
+    def __call__(self, policy: object) -> object:
+        return self.function(*self.arguments)
+
+
+def deed(function: Callable[..., object], *arguments: object) -> partial[object]:
+    """A task for a worker."""
+    return partial(Deed(function, arguments))

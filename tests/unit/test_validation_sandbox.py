@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,13 @@ from pecete.errors import InternalError, InvalidArgumentError, PeceteError, Reso
 from signer.validation import sandbox
 from signer.validation.reports.rendering import Rendering, ReportFormat
 from signer.validation.sandbox import Limits, Task, ValidationWorker
-from tests.unit.hostile_files import bomb, zip_bomb
+from tests.unit.hostile_files import bomb, deed, zip_bomb
 from tests.unit.validation_documents import GOOD, SIGNED, blank, sign
 
 LIMITS = Limits(memory_mib=1024, cpu_seconds=1, seconds=20)
 RENDERING = Rendering((ReportFormat.PDF, ReportFormat.HTML, ReportFormat.XML))
 LIMIT, CRASH, FAULT = "VALIDATION_LIMIT_REACHED", "VALIDATION_CRASHED", "VALIDATION_FAULT"
-BUSY = partial(hashlib.pbkdf2_hmac, "sha256", b"", b"", 2_000_000_000)
+BUSY = deed(hashlib.pbkdf2_hmac, "sha256", b"", b"", 2_000_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -40,36 +39,36 @@ def signed(tmp_path: Path) -> Path:
 def asked(worker: ValidationWorker, task: Task) -> str:
     """Reason with which a task fails."""
     with pytest.raises(PeceteError) as caught:
-        worker._ask(str, task)
+        worker._ask(str, GOOD, task)
     return caught.value.reason
 
 
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        pytest.param(partial(ctypes.string_at, 0), CRASH, id="a read of memory that is not there"),
-        pytest.param(partial(os.abort), CRASH, id="an assertion of a library"),
-        pytest.param(partial(os._exit, 3), CRASH, id="an end without a word"),
+        pytest.param(deed(ctypes.string_at, 0), CRASH, id="a read of memory that is not there"),
+        pytest.param(deed(os.abort), CRASH, id="an assertion of a library"),
+        pytest.param(deed(os._exit, 3), CRASH, id="an end without a word"),
         pytest.param(BUSY, LIMIT, id="a loop that burns the processor"),
-        pytest.param(partial(bytes, 1 << 40), LIMIT, id="more memory than there may be"),
-        pytest.param(partial(int, "no number"), FAULT, id="an error that nobody foresaw"),
-        pytest.param(partial(complex, 1, 1), FAULT, id="an answer that is no data"),
-        pytest.param(partial(float, "1"), FAULT, id="an answer of another kind"),
+        pytest.param(deed(bytes, 1 << 40), LIMIT, id="more memory than there may be"),
+        pytest.param(deed(int, "no number"), FAULT, id="an error that nobody foresaw"),
+        pytest.param(deed(complex, 1, 1), FAULT, id="an answer that is no data"),
+        pytest.param(deed(float, "1"), FAULT, id="an answer of another kind"),
     ],
 )
 def test_what_ends_a_task_is_a_typed_error(worker: ValidationWorker, task: Task, reason: str) -> None:
     assert asked(worker, task) == reason
-    assert worker._ask(str, partial(str, "and the next one")) == "and the next one"
+    assert worker._ask(str, GOOD, deed(str, "and the next one")) == "and the next one"
 
 
 def test_an_answer_without_end_is_not_read(worker: ValidationWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_LONGEST_ANSWER", 1000)
-    assert asked(worker, partial(str.__mul__, "x", 2000)) == LIMIT
+    assert asked(worker, deed(str.__mul__, "x", 2000)) == LIMIT
 
 
 def test_a_process_that_hangs_is_given_up() -> None:
     with ValidationWorker(Limits(memory_mib=1024, seconds=0.3)) as impatient:
-        assert asked(impatient, partial(time.sleep, 600)) == LIMIT
+        assert asked(impatient, deed(time.sleep, 600)) == LIMIT
         assert impatient._process is None
 
 
@@ -79,7 +78,7 @@ def test_a_process_that_takes_no_question_is_given_up() -> None:
         impatient._started()
         assert impatient._process is not None and impatient._process.pid is not None
         os.kill(impatient._process.pid, signal.SIGSTOP)
-        assert asked(impatient, partial(len, bytes(4 << 20))) == LIMIT
+        assert asked(impatient, deed(len, bytes(4 << 20))) == LIMIT
 
 
 @pytest.fixture(scope="module")
