@@ -89,6 +89,28 @@ def test_the_verdicts_own_sentences_are_told_in_romanian() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        (
+            "annotation FreeText added on page 1 hides what was there",
+            "adnotarea FreeText pe pagina 1 acoperă ce era acolo",
+        ),
+        (
+            "page 2: field 'A' and signature field 'B' overlap",
+            "pagina 2: câmpul 'A' și câmpul de semnătură 'B' se suprapun",
+        ),
+        ("page annotations: signature placed", "adnotările paginii: s-a așezat o semnătură"),
+        ("catalog /OpenAction changed", "catalogul documentului (/OpenAction): s-a schimbat"),
+        ("the sky {0} fell", "the sky {0} fell"),
+    ],
+)
+def test_findings_are_told_in_romanian_as_far_as_they_are_known(sentence: str, told: str) -> None:
+    verdict = replace(VERDICT, findings=(sentence,))
+    (section,) = content_of(replace(GOOD_NEWS, signatures=(verdict,)), "ro").sections
+    assert section.lists[0].items == (told,)
+
+
 def test_every_sub_indication_has_its_reason_in_both_languages() -> None:
     for texts in (ROMANIAN, ENGLISH):
         assert {str(kind) for kind in SubIndication} <= texts.reasons.keys()

@@ -259,6 +259,8 @@ class _Writer:
     def _identity(self, verdict: SignatureVerdict) -> str:
         word = verdict.identity or _identity(verdict)
         told = self._texts.identity.get(word, word).format(signer=self._signer(verdict))
+        if verdict.identity_reason == verdict.conclusion.explanation:
+            return told  # said above already
         reason = self._sentence(verdict.identity_reason)
         return f"{told} {_as_sentence(reason)}" if reason else told
 

@@ -2,6 +2,114 @@
 
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
+        "no valid time-stamp or evidence record proves the signature",
+        "nicio marcă temporală și nicio înregistrare de probă validă nu dovedește semnătura",
+    ),
+    (
+        "the certificate behind the revocation data is outside its validity period",
+        "certificatul celui care a dat informația despre revocare nu este în perioada de valabilitate",
+    ),
+    (
+        "the certificate of (.*) is for other purposes than signing documents",
+        "certificatul „{0}” este pentru altceva decât semnarea documentelor",
+    ),
+    (
+        "the certificate of (.*) is not for time-stamping alone",
+        "certificatul „{0}” nu este numai pentru mărci temporale",
+    ),
+    (
+        "nothing proves the certificate of (.*) or its status in time",
+        "nimic nu dovedește la timp certificatul „{0}” sau starea lui",
+    ),
+    (
+        "the time-stamp is over something else",
+        "marca temporală este pentru altceva",
+    ),
+    (
+        "the digest algorithm of the time-stamp is not known",
+        "algoritmul mărcii temporale nu este cunoscut",
+    ),
+    (
+        "a time-stamp around the signature is earlier than one within it",
+        "o marcă temporală din jurul semnăturii este mai veche decât una din interiorul ei",
+    ),
+    (
+        "the evidence record does not hold: .*",
+        "înregistrarea de probă nu se verifică",
+    ),
+    (
+        "the signature policy (.*) that the signer names is not at hand",
+        "politica de semnare {0}, numită de semnatar, lipsește",
+    ),
+    (
+        "a signed attribute is repeated: (.*)",
+        "un atribut semnat se repetă: {0}",
+    ),
+    (
+        r"page (\d+) looks different",
+        "pagina {0} arată altfel",
+    ),
+    (
+        r"page (\d+): (.*) and (.*) overlap",
+        "pagina {0}: {1} și {2} se suprapun",
+    ),
+    (
+        r"page (\d+) is gone or cannot be drawn",
+        "pagina {0} lipsește sau nu poate fi afișată",
+    ),
+    (
+        r"page (\d+) was added or could not be drawn before",
+        "pagina {0} a fost adăugată sau nu putea fi afișată înainte",
+    ),
+    (
+        r"(.*) (?:added|changed) on page (\d+)(?: in print)? hides what was there",
+        "{0} pe pagina {1} acoperă ce era acolo",
+    ),
+    (
+        r"(.*) (?:added|changed) on page (\d+) overlaps (.*)",
+        "{0} pe pagina {1} se suprapune cu {2}",
+    ),
+    (
+        r"object (\d+) at (\d+) is not in the cross-reference section",
+        "obiectul {0} (la poziția {1}) nu este în tabelul de referințe",
+    ),
+    (
+        r"object (\d+) stands outside its revision",
+        "obiectul {0} se află în afara versiunii sale",
+    ),
+    (
+        "bytes after the last revision",
+        "octeți după ultima versiune",
+    ),
+    (
+        r"unexplained bytes at (\d+) .*",
+        "octeți neexplicați la poziția {0}",
+    ),
+    (
+        r"object (\d+) got another generation",
+        "obiectul {0} a primit altă generație",
+    ),
+    (
+        "a dictionary has a key twice",
+        "un dicționar are o cheie de două ori",
+    ),
+    (
+        "hybrid cross-reference: older readers see another document",
+        "referințe hibride: cititoarele vechi văd alt document",
+    ),
+    (
+        "field (.*) shows other words than its value",
+        "câmpul {0} arată alte cuvinte decât valoarea sa",
+    ),
+    (
+        "list of fields: the name (.*) is taken or missing",
+        "lista câmpurilor: numele {0} este folosit deja sau lipsește",
+    ),
+    (
+        "new signature field (.*) with an older (?:part|value), or with an action",
+        "câmp nou de semnătură {0}, cu o parte mai veche ori cu o acțiune",
+    ),
+    (
         "the document was changed after the signature in a way that it does not permit: (.*)",
         "modificarea nepermisă: {0}",
     ),
@@ -264,6 +372,22 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "structure tree(.*)",
         "arborele de structură{0}",
+    ),
+    (
+        r"annotation list \(object (\d+)\)",
+        "lista de adnotări (obiectul {0})",
+    ),
+    (
+        "annotation list (.*): (.*)",
+        "lista de adnotări {0}: {1}",
+    ),
+    (
+        "signature field (.*)",
+        "câmpul de semnătură {0}",
+    ),
+    (
+        "field (.*)",
+        "câmpul {0}",
     ),
 )
 """Patterns, tried in turn, and what they are; parts are put in the same way."""
