@@ -14,7 +14,7 @@ from pecete.evidence.record_proof import RecordProofVerdict, verify_record_proof
 from server.times import utc_now
 from server.trial import ORIGIN
 from signer.validation import ValidationPolicy, validate
-from signer.validation.report_page import render_html
+from signer.validation.reports.page import render_html
 
 ROOT = "root.pem"
 

@@ -15,6 +15,7 @@ from server.config import ValidationSettings
 from signer.material import ValidationMaterial
 from signer.validation import ValidationPolicy, ValidationReport
 from signer.validation.pem import read_ders
+from signer.validation.reports.rendering import RenderedValidation, Rendering
 from signer.validation.sandbox import ValidationWorker
 from signer.validation.survey import Survey
 from signer.validation.trusted_lists.snapshot import TrustedServices
@@ -65,15 +66,30 @@ class Judge:
         `ValidationWorker.validate` raises. Revocation lists are read anew when they have
         changed.
         """
-        policy = ValidationPolicy(
+        policy = await self._policy(time)
+        report = await self._run(lambda worker: worker.validate(path, policy, detached=detached))
+        return replace(report, file=display_name)
+
+    async def render(
+        self,
+        path: Path,
+        rendering: Rendering,
+        *,
+        time: datetime | None = None,
+        detached: Sequence[Path] = (),
+    ) -> RenderedValidation:
+        """Judge as `judge` does, and write the report as files. Raises what `judge` raises."""
+        policy = await self._policy(time)
+        return await self._run(lambda worker: worker.render(path, policy, rendering, detached=detached))
+
+    async def _policy(self, time: datetime | None) -> ValidationPolicy:
+        return ValidationPolicy(
             anchors=self.anchors,
             time=time or self._clock(),
             revocation=self._settings.revocation,
             crls=await self.revocation_lists(),
             trusted_services=self._trusted_services(),
         )
-        report = await self._run(lambda worker: worker.validate(path, policy, detached=detached))
-        return replace(report, file=display_name)
 
     async def survey(
         self, path: Path, field: str, material: ValidationMaterial, *, detached: Sequence[Path] = ()
@@ -124,7 +140,9 @@ class Judge:
         """Give the verdict that a record keeps, as JSON; what cannot be judged says why."""
         try:
             report = await self.judge(path, display_name=display_name)
-        except InvalidArgumentError as error:
+        except PeceteError as error:
+            if error.field != "document":
+                raise  # the service's fault, and no word on the document
             return _unjudged(error, display_name)
         return json.dumps(report.to_json(), ensure_ascii=False)
 

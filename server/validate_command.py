@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pecete.commands.report_files import check_output, report_path, write_report
 from pecete.errors import InvalidArgumentError, PeceteError
 
 if TYPE_CHECKING:
     from signer.validation import SignatureVerdict, ValidationPolicy, ValidationReport
+    from signer.validation.reports.rendering import RenderedValidation, Rendering
+    from signer.validation.reports.texts import Language
     from signer.validation.sandbox import ValidationWorker
 
 _COLOUR = {"TOTAL_PASSED": "green", "INDETERMINATE": "yellow", "TOTAL_FAILED": "red"}
@@ -38,19 +40,34 @@ def validate_command(
         str | None, typer.Option("--time", metavar="ISO", help="Judge as of this time; default: now.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")] = False,
+    report_format: Annotated[
+        list[str] | None,
+        typer.Option("--report", metavar="pdf|html|xml", help="Write the report to FILE.report.EXTENSION."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="PATH", help="Where the one report of the one file is written."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of readable reports: ro or en.")] = "ro",
 ) -> None:
     """Judge the signatures of documents after ETSI EN 319 102-1.
 
-    Ends with 0 when each file got an answer, whatever it is, and with 1 when one could not be read.
+    --report writes PDF/A or HTML to be read, or ETSI TS 119 102-2 XML. Ends with 0 when each file got an
+    answer, whatever it is, and with 1 when one could not be read.
     """
     from signer.validation.sandbox import ValidationWorker
 
     policy = _policy(trust or [], crl or [], no_revocation, time)
+    formats = list(dict.fromkeys(report_format or []))
+    check_output(output, files, formats)
     unreadable = False
     with ValidationWorker() as worker:
         for file in files:
-            report = _judge(worker, file, policy, detached or [])
+            rendered = _judge(worker, file, policy, detached or [], _rendering(formats, language, file))
+            report = rendered.report
             unreadable |= report.error is not None
+            for name, content in zip(formats, rendered.files, strict=True):
+                write_report(output or report_path(file, name), content)
             if as_json:
                 typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
             else:
@@ -95,16 +112,39 @@ def _ders(path: Path, kind: str, field: str) -> list[bytes]:
         ) from None
 
 
+def _rendering(formats: list[str], language: str, file: Path) -> "Rendering":
+    from signer.validation.reports.rendering import Rendering, ReportFormat
+
+    languages: dict[str, Language] = {"ro": "ro", "en": "en"}
+    if language not in languages:
+        raise InvalidArgumentError(
+            "REPORT_LANGUAGE_UNKNOWN", "Reports are written in ro and en.", field="language"
+        )
+    known = {str(each): each for each in ReportFormat}
+    if not known.keys() >= set(formats):
+        raise InvalidArgumentError(
+            "REPORT_FORMAT_UNKNOWN", "Reports are written as pdf, html and xml.", field="report"
+        )
+    return Rendering(tuple(known[name] for name in formats), languages[language], str(file))
+
+
 def _judge(
-    worker: "ValidationWorker", file: Path, policy: "ValidationPolicy", detached: list[Path]
-) -> "ValidationReport":
-    """The report on a file; what cannot be judged has its error there."""
+    worker: "ValidationWorker",
+    file: Path,
+    policy: "ValidationPolicy",
+    detached: list[Path],
+    rendering: "Rendering",
+) -> "RenderedValidation":
+    """The report on a file, and its forms; what cannot be judged has its error there."""
     from signer.validation.report import ReportError, ValidationReport
+    from signer.validation.reports.rendering import RenderedValidation, render
 
     try:
-        return replace(worker.validate(file, policy, detached=detached), file=str(file))
+        return worker.render(file, policy, rendering, detached=detached)
     except PeceteError as error:
-        return ValidationReport(str(file), b"", policy.time, error=ReportError(error.reason, error.message))
+        told = ReportError(error.reason, error.message)
+        report = ValidationReport(str(file), b"", policy.time, error=told)
+        return RenderedValidation(report, render(report, None, policy, rendering))
 
 
 def _print(report: "ValidationReport") -> None:
@@ -140,5 +180,15 @@ def _lines(signature: "SignatureVerdict") -> Iterator[str]:
     for stamp in signature.timestamps:
         told = " ".join(filter(None, (stamp.conclusion.indication, stamp.conclusion.sub_indication)))
         yield f"  {stamp.kind} time-stamp of {escape(stamp.authority or 'unknown')}: {told}"
+    apart = (
+        ("identity", signature.identity),
+        ("time", signature.time_status),
+        ("qualification", signature.qualification),
+    )
+    words = [f"{name} {word}" for name, word in apart if word]
+    if words:
+        yield "  " + escape(", ".join(words))
     for change in signature.changes:
         yield "  later: " + escape(change)
+    for finding in signature.findings:
+        yield "  to be known: " + escape(finding)

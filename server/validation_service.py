@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 
-from pecete.errors import InvalidArgumentError
+from pecete.errors import InvalidArgumentError, ResourceExhaustedError
 from pecete.validation.v1 import validation_pb2 as pb
 from pecete.validation.v1 import validation_pb2_grpc as rpc
 from server import documents
@@ -18,6 +18,17 @@ from server.judging import Judge
 from server.signature_formats import find_detached
 from server.times import timestamp_of
 from signer.validation import SignatureVerdict, TimestampVerdict, ValidationReport
+from signer.validation.report import EvidenceRecordVerdict
+from signer.validation.reports.rendering import MEDIA_TYPES, RenderedValidation, Rendering, ReportFormat
+from signer.validation.reports.texts import Language
+
+_REPORTS_MAXIMUM = 4 * 1024 * 1024
+_FORMATS = {
+    pb.REPORT_FORMAT_PDF: ReportFormat.PDF,
+    pb.REPORT_FORMAT_HTML: ReportFormat.HTML,
+    pb.REPORT_FORMAT_XML: ReportFormat.XML,
+}
+_LANGUAGES: dict[str, Language] = {"": "ro", "ro": "ro", "en": "en"}
 
 
 class ValidationService(rpc.ValidationServiceServicer):
@@ -32,15 +43,17 @@ class ValidationService(rpc.ValidationServiceServicer):
         self, request: pb.ValidateDocumentRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> pb.ValidationReport:
         """Judge each signature of a document."""
-        time = _validation_time(request)
+        time, formats, language = _validation_time(request), _formats(request), _language(request)
         document = await self._source(request)
-        report = await self._judge.judge(
-            self._keeper.store.path(document.sha256.hex()),
-            display_name=document.display_name,
-            time=time,
-            detached=await self._detached(request),
-        )
-        return report_message(report)
+        path, detached = self._keeper.store.path(document.sha256.hex()), await self._detached(request)
+        if not formats:
+            report = await self._judge.judge(
+                path, display_name=document.display_name, time=time, detached=detached
+            )
+            return report_message(report)
+        rendering = Rendering(formats, language, document.display_name)
+        rendered = await self._judge.render(path, rendering, time=time, detached=detached)
+        return _rendered_message(rendered, formats)
 
     async def _source(self, request: pb.ValidateDocumentRequest) -> Document:
         """Give the document to judge; an inline one is stored for it and swept later, as no row needs it."""
@@ -71,6 +84,35 @@ def _validation_time(request: pb.ValidateDocumentRequest) -> datetime | None:
         ) from error
 
 
+def _formats(request: pb.ValidateDocumentRequest) -> tuple[ReportFormat, ...]:
+    unknown = [wanted for wanted in request.report_formats if wanted not in _FORMATS]
+    if unknown or len(set(request.report_formats)) < len(request.report_formats):
+        raise InvalidArgumentError(
+            "REPORT_FORMAT_UNKNOWN", "Name each known form of the report once.", field="report_formats"
+        )
+    return tuple(_FORMATS[wanted] for wanted in request.report_formats)
+
+
+def _language(request: pb.ValidateDocumentRequest) -> Language:
+    if request.report_language not in _LANGUAGES:
+        raise InvalidArgumentError(
+            "REPORT_LANGUAGE_UNKNOWN", "Reports are written in ro and en.", field="report_language"
+        )
+    return _LANGUAGES[request.report_language]
+
+
+def _rendered_message(rendered: RenderedValidation, formats: tuple[ReportFormat, ...]) -> pb.ValidationReport:
+    message = report_message(rendered.report)
+    if sum(map(len, rendered.files)) > _REPORTS_MAXIMUM:
+        raise ResourceExhaustedError(
+            "REPORT_TOO_LARGE", "The forms of the report do not fit into one answer.", field="report_formats"
+        )
+    for form, content in zip(formats, rendered.files, strict=True):
+        number = pb.ReportFormat.Value(f"REPORT_FORMAT_{form}".upper())
+        message.reports.add(format=number, media_type=MEDIA_TYPES[form], content=content)
+    return message
+
+
 def report_message(report: ValidationReport) -> pb.ValidationReport:
     """Give a report as its message. Raises InvalidArgumentError with why a document could not be judged."""
     if report.error is not None:
@@ -80,6 +122,8 @@ def report_message(report: ValidationReport) -> pb.ValidationReport:
         validation_time=timestamp_of(report.validation_time),
         signatures=map(_signature_message, report.signatures),
         report_json=json.dumps(report.to_json(), ensure_ascii=False),
+        document_timestamps=map(_timestamp_message, report.document_timestamps),
+        evidence_records=map(_record_message, report.evidence_records),
     )
 
 
@@ -100,6 +144,15 @@ def _signature_message(verdict: SignatureVerdict) -> pb.SignatureVerdict:
         signer_certificate=verdict.signer_certificate or b"",
         timestamps=map(_timestamp_message, verdict.timestamps),
         changes=verdict.changes,
+        explanation=conclusion.explanation,
+        identity=verdict.identity,
+        identity_reason=verdict.identity_reason,
+        time_status=verdict.time_status,
+        qualification=verdict.qualification,
+        findings=verdict.findings,
+        faults=verdict.faults,
+        path=verdict.path,
+        trace=(pb.ProcessStep(building_block=block, conclusion=told) for block, told in verdict.trace),
     )
 
 
@@ -111,4 +164,21 @@ def _timestamp_message(verdict: TimestampVerdict) -> pb.TimestampVerdict:
         authority=verdict.authority or "",
         indication=pb.Indication.Value(f"INDICATION_{conclusion.indication}"),
         sub_indication=conclusion.sub_indication or "",
+        field=verdict.field,
+        integrity=pb.Integrity.Value(f"INTEGRITY_{verdict.integrity}".upper()),
+        explanation=conclusion.explanation,
+        qualification=verdict.qualification,
+    )
+
+
+def _record_message(verdict: EvidenceRecordVerdict) -> pb.EvidenceRecordVerdict:
+    conclusion = verdict.conclusion
+    return pb.EvidenceRecordVerdict(
+        name=verdict.name,
+        integrity=pb.Integrity.Value(f"INTEGRITY_{verdict.integrity}".upper()),
+        indication=pb.Indication.Value(f"INDICATION_{conclusion.indication}"),
+        sub_indication=conclusion.sub_indication or "",
+        proven_time=timestamp_of(verdict.proven_time) if verdict.proven_time else None,
+        covers=verdict.covers,
+        files=verdict.files,
     )

@@ -114,6 +114,10 @@ class Font:
         missing = self._scaled(self._metrics[0][0])
         return sum(self._advances.get(character, missing) for character in text) * size / 1000
 
+    def known(self, text: str) -> str:
+        """`text` with a question mark for each letter that the font does not have."""
+        return "".join(character if character in self._glyph_of else "?" for character in text)
+
     def subset(self, texts: Iterable[str]) -> FontSubset:
         """The glyphs that `texts` need."""
         return self._subset("".join(sorted({c for text in texts for c in text if c in self._glyph_of})))

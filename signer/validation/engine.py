@@ -44,12 +44,19 @@ def validate(
     DOCUMENT_EMPTY, DOCUMENT_DAMAGED, DOCUMENT_ENCRYPTED, DETACHED_CONTENT_AMBIGUOUS, TIMESTAMP_REFUSED or
     UNSUPPORTED_FORMAT, NotFoundError DOCUMENT_UNREADABLE, InternalError VALIDATION_FAULT.
     """
+    return examine(document, policy, detached=detached)[1]
+
+
+def examine(
+    document: Path | bytes, policy: ValidationPolicy, *, detached: Sequence[Path] = ()
+) -> tuple[DocumentFacts, ValidationReport]:
+    """Judge as `validate` does, and give what the report rests on too. Raises what `validate` raises."""
     started = time.perf_counter()
     name = document.name if isinstance(document, Path) else ""
     with fenced():
         facts = document_facts(document, detached, rendering=policy.rendering)
         report = judge_facts(facts, policy)
-    return replace(report, file=name, seconds=time.perf_counter() - started)
+    return facts, replace(report, file=name, seconds=time.perf_counter() - started)
 
 
 @contextmanager

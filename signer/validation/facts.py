@@ -60,6 +60,8 @@ class CmsFacts:
     SignedData does not hold it. faults: sentences on what a signature must not look like (FORMAT_FAILURE).
     attributes: signed attribute types, dotted, repeated as often as they occur.
     policy: None where the signer names none, or says that it is implied.
+    content_digest: of what is signed, under the first of `algorithms`. signed_digest: SHA-256 of the signed
+    attributes as they are signed. Both, and signature_value, are empty where there is none.
     """
 
     digest_matches: bool | None
@@ -74,6 +76,9 @@ class CmsFacts:
     signing_time: datetime | None
     faults: tuple[str, ...]
     policy: SignaturePolicy | None = None
+    signature_value: bytes = b""
+    content_digest: bytes = b""
+    signed_digest: bytes = b""
 
     @property
     def integrity(self) -> Integrity:

@@ -101,7 +101,16 @@ def cms_facts(
         signing_time=_signing_time(signer),
         faults=tuple(faults),
         policy=signature_policy(signer),
+        signature_value=signer.signature,
+        content_digest=digest or b"",
+        signed_digest=_signed_digest(signer),
     )
+
+
+def _signed_digest(signer: SignerInfo) -> bytes:
+    """SHA-256 of the signed attributes, by which reports name a signature; empty where there are none."""
+    attributes = signer.signed_attributes_element
+    return hashlib.sha256(b"\x31" + attributes.raw[1:]).digest() if attributes else b""
 
 
 def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: str | None) -> list[str]:

@@ -168,6 +168,7 @@ class Judgement:
             changes=facts.changes,
             faults=facts.faults,
             findings=facts.findings,
+            visual_changes=facts.visual_changes,
             identity=str(known),
             identity_reason=reason,
             time_status=str(time_status(facts, best, self.policy)),

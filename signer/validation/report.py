@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from signer.validation.certificates import load_certificate
-from signer.validation.facts import Integrity, TimestampKind
+from signer.validation.facts import Integrity, TimestampKind, VisualChange
 from signer.validation.indication import Conclusion
 from signer.validation.pdf.aftermath import Modification
 
@@ -44,18 +44,6 @@ class TimestampVerdict:
 
 
 @dataclass(frozen=True)
-class VisualChange:
-    """A page that looks different from what was signed; numbered from 1, both looks as PNG.
-
-    before: as signed. after: as it is now. Either is empty where the page is not there.
-    """
-
-    page: int
-    before: bytes
-    after: bytes
-
-
-@dataclass(frozen=True)
 class SignatureVerdict:
     """The verdict on one signature; each thing that can be wrong with it is told apart.
 
@@ -65,7 +53,7 @@ class SignatureVerdict:
     path: common names from the signer to the trust anchor, as far as a path was found.
     qualification: the result of TS 119 615, such as `QESig`; "" where no trusted list was asked.
     findings: sentences on what is not forbidden but should be known.
-    identity, time_status: who signed, and how well its time is proven, each in one word of `assurance`; ""
+    identity, time_status: who signed, and how well its time is proven, each in one word; ""
     where not told. identity_reason: why the identity is not trusted, as a sentence.
     trace: each building block of EN 319 102-1 that ran, with its conclusion, in that order.
     visual_changes: pages that look different.
@@ -116,7 +104,10 @@ class SignatureVerdict:
             "findings": list(self.findings),
             "signer_certificate": _certificate(self.signer_certificate),
             "trace": [{"block": block, "conclusion": conclusion} for block, conclusion in self.trace],
-            "visual_changes": [change.page for change in self.visual_changes],
+            "visual_changes": [
+                {"page": change.page, "rectangle": list(change.rectangle), "sentence": change.sentence}
+                for change in self.visual_changes
+            ],
         }
 
 

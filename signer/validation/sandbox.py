@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import resource
+import signal
 import threading
 import time
 import warnings
@@ -17,17 +18,24 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pecete.errors import BY_CODE, InternalError, PeceteError, ResourceExhaustedError
-from signer.validation.engine import validate
+from signer.validation.engine import fenced, validate
 from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
 from signer.validation.policy_sending import PolicyReceiver, PolicySender, SentPolicy
 from signer.validation.report import ValidationReport
 from signer.validation.survey import Survey, survey
 
+if TYPE_CHECKING:
+    from signer.validation.reports.rendering import RenderedValidation, Rendering
+
 _START_SECONDS = 60.0
+_END_SECONDS = 5.0
+_LONGEST_ANSWER = 64 << 20
+_ENDED_BY_LIMIT = (None, -signal.SIGXCPU, -signal.SIGKILL)
+"""Exit codes of a process that met a limit: still running, out of processor time, killed for its memory."""
 _LIMIT_REACHED = "VALIDATION_LIMIT_REACHED"
 
 
@@ -71,9 +79,25 @@ class ValidationWorker:
     ) -> ValidationReport:
         """Judge a document as `signer.validation.validate` does.
 
-        Raises the same errors, and ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met.
+        Raises the same errors, ResourceExhaustedError VALIDATION_LIMIT_REACHED where a limit was met, and
+        InternalError VALIDATION_CRASHED where reading the document ended the process.
         """
         return self._ask(ValidationReport, policy, partial(validate, document, detached=tuple(detached)))
+
+    def render(
+        self,
+        document: Path | bytes,
+        policy: ValidationPolicy,
+        rendering: "Rendering",
+        *,
+        detached: Sequence[Path] = (),
+    ) -> "RenderedValidation":
+        """Judge a document and write the report as files. Raises what `validate` raises."""
+        # Few documents need files, and what writes them takes long to load.
+        from signer.validation.reports.rendering import RenderedValidation, validate_and_render
+
+        task = partial(validate_and_render, document, rendering=rendering, detached=tuple(detached))
+        return self._ask(RenderedValidation, policy, task)
 
     def survey(
         self, document: Path, policy: ValidationPolicy, field: str, *, detached: Sequence[Path] = ()
@@ -87,15 +111,41 @@ class ValidationWorker:
     def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:
             connection = self._started()
+            overdue = threading.Event()
+            # A process that hangs may take no question and finish no answer, so its end is what ends waiting.
+            watch = threading.Timer(self._limits.seconds, self._give_up, (overdue,))
+            watch.start()
             try:
                 connection.send((task, self._sender.sent(policy)))
-                if not connection.poll(self._limits.seconds):
-                    raise EOFError
-                answer = connection.recv_bytes()
-            except (EOFError, OSError):
+                answer = connection.recv_bytes(_LONGEST_ANSWER)
+            except (EOFError, ConnectionError):
+                raise self._lost(overdue.is_set()) from None
+            except OSError:  # an answer that is longer than any
                 self.close()
                 raise _limit_reached() from None
+            finally:
+                watch.cancel()
+                watch.join()
+            if overdue.is_set():
+                self.close()  # killed with its answer given: the next document needs another process
         return _read_answer(kind, answer)
+
+    def _give_up(self, overdue: threading.Event) -> None:
+        overdue.set()
+        if self._process is not None:
+            self._process.kill()
+
+    def _lost(self, overdue: bool) -> PeceteError:
+        """Why the process is no more, once it is gone: a limit, or the document crashed it."""
+        if self._process is not None:
+            self._process.join(_END_SECONDS)
+        code = self._process.exitcode if self._process is not None else None
+        self.close()
+        if overdue or code in _ENDED_BY_LIMIT:
+            return _limit_reached()
+        return InternalError(
+            "VALIDATION_CRASHED", "Reading the document made the reading process crash.", field="document"
+        )
 
     def close(self) -> None:
         """End the worker process."""
@@ -103,7 +153,7 @@ class ValidationWorker:
             self._connection.close()
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            self._process.join(_END_SECONDS)
         self._process = self._connection = None
 
     def _started(self) -> Connection:
@@ -140,7 +190,7 @@ def _read_answer(kind: type[Result], answer: bytes) -> Result:
         if "result" in plain:
             return from_plain(kind, plain["result"])
         code, reason, message, field = (str(plain[key]) for key in ("code", "reason", "message", "field"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InternalError("VALIDATION_FAULT", "The validation worker gave an unreadable answer.") from error
     raise BY_CODE.get(code, InternalError)(reason, message, field=field)
 
@@ -162,17 +212,28 @@ def _serve(connection: Connection, limits: Limits) -> None:
         task = partial(request[0], policy=receiver.received(request[1]))
         allowed = int(time.process_time()) + 1 + limits.cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-        connection.send_bytes(json.dumps(_answer(task)).encode("utf-8", "replace"))
+        connection.send_bytes(_answer(task))
 
 
-def _answer(task: Task) -> dict[str, object]:
+def _answer(task: Task) -> bytes:
     try:
-        return {"result": to_plain(task())}
+        with fenced():
+            return _encoded({"result": to_plain(task())})
     except PeceteError as error:
         return _plain_error(error)
     except MemoryError:
         return _plain_error(_limit_reached())
 
 
-def _plain_error(error: PeceteError) -> dict[str, object]:
-    return {"code": error.code, "reason": error.reason, "message": error.message, "field": error.field}
+def _plain_error(error: PeceteError) -> bytes:
+    plain: dict[str, object] = {
+        "code": error.code,
+        "reason": error.reason,
+        "message": error.message,
+        "field": error.field,
+    }
+    return _encoded(plain)
+
+
+def _encoded(plain: dict[str, object]) -> bytes:
+    return json.dumps(plain).encode("utf-8", "replace")

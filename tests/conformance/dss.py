@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from tests.conformance.documents import CORPUS
@@ -39,6 +39,16 @@ def policy_with_eddsa() -> bytes:
     listed, times = re.subn(rb"<!--\s*(<Algo>EdDSA</Algo>).*?-->", rb"\1", policy)
     assert times == 1
     return listed
+
+
+def judge_pdfa(files: Sequence[Path], flavour: str) -> list[Mapping[str, Any]]:
+    """Give what veraPDF says of each file as PDF/A of a flavour, such as `2a`."""
+    command: list[str | Path] = [JUDGE, "pdfa", "--flavour", flavour, "--batch", *files]
+    # Beside the repository nothing may be written in some places, so the judge is built elsewhere.
+    environment = {"JUDGE_TARGET": str(Path(gettempdir()) / "judge-target"), **os.environ}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
 
 def judge(

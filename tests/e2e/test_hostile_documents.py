@@ -1,18 +1,16 @@
 """Documents made to hurt whoever judges them: each is refused with its reason, and the server goes on."""
 
-import zlib
 from pathlib import Path
 
 import pytest
 
 from pecete.client import Client
-from pecete.errors import InvalidArgumentError
+from pecete.errors import PeceteError
 from pecete.validation.v1.validation_pb2 import INDICATION_TOTAL_PASSED
 from server.trial import SEAL, TrialServer
+from tests.unit.hostile_files import bomb, zip_bomb
 
 pytestmark = pytest.mark.e2e
-
-MIB = 1024 * 1024
 
 
 def pdf(*objects: bytes) -> bytes:
@@ -38,21 +36,6 @@ def pdf_with_signature(contents: bytes, byte_range: bytes) -> bytes:
     )
 
 
-def bomb() -> bytes:
-    """Write a PDF whose cross-reference stream unpacks to 4 GiB."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = packer.compress(bytes(16 * MIB)) + packer.flush(zlib.Z_FULL_FLUSH)
-    stream = b"\x78\x9c" + 256 * block
-    catalog = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
-    return (
-        catalog
-        + b"3 0 obj\n<< /Type /XRef /Size 400000000 /W [1 8 2] /Root 1 0 R /Filter /FlateDecode"
-        + b" /Length %d >>\nstream\n" % len(stream)
-        + stream
-        + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(catalog)
-    )
-
-
 ORDINARY = pdf_with_signature(b"00" * 64, b"0 10 20 30")
 HOSTILE = {
     "a signature over bytes that are not there": (
@@ -68,6 +51,7 @@ HOSTILE = {
         "DOCUMENT_DAMAGED",
     ),
     "four gibibytes in four mebibytes": (bomb(), "DOCUMENT_DAMAGED"),
+    "a container that unpacks to a thousand times its size": (zip_bomb(), "CONTAINER_TOO_LARGE"),
 }
 
 
@@ -77,9 +61,15 @@ def test_a_hostile_document_is_refused_and_the_next_one_is_judged(
 ) -> None:
     content, reason = HOSTILE[what]
     document = department.upload(content).name
-    with pytest.raises(InvalidArgumentError) as refused:
+    with pytest.raises(PeceteError) as refused:
         department.validate(document)
     assert (refused.value.reason, refused.value.field) == (reason, "document")
+    with pytest.raises(PeceteError) as unreported:
+        department.validate(document, report_formats=["pdf", "xml"])
+    assert unreported.value.reason == reason
+    with pytest.raises(PeceteError) as unraised:
+        department.augment(document, level="B-LT")
+    assert unraised.value.reason in (reason, "SIGNATURE_NOT_VALID")
     signed = department.sign(disposition, server.trial.signing_key(SEAL))
     (verdict,) = department.validate(signed.document.name).signatures
     assert verdict.indication == INDICATION_TOTAL_PASSED

@@ -21,7 +21,7 @@ from signer.validation.indication import PASSED, Conclusion, SubIndication
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.plain import from_plain, to_plain
 from signer.validation.report import ReportError, SignatureVerdict, TimestampVerdict, ValidationReport
-from signer.validation.report_page import render_html
+from signer.validation.reports.page import render_html
 from signer.validation.sandbox import Limits, ValidationWorker
 
 TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -194,14 +194,22 @@ class AsyncClient:
         )
 
     async def validate(
-        self, document: Source, *, at: datetime | None = None, detached: Source | None = None
+        self,
+        document: Source,
+        *,
+        at: datetime | None = None,
+        detached: Source | None = None,
+        report_formats: Sequence[str] = (),
+        report_language: str = "ro",
     ) -> ValidationReport:
         """Judge each signature of a document, as of an aware time or now.
 
-        detached: the content of a detached CMS signature.
+        detached: the content of a detached CMS signature. report_formats: `pdf`, `html` (both in
+        `report_language`, `ro` or `en`) and `xml`; the files come in the answer's `reports`.
         """
-        settled = await self._settle(document)
-        return await self._answer(document_calls.validate(settled, at, await self._name(detached)))
+        settled, content = await self._settle(document), await self._name(detached)
+        call = document_calls.validate(settled, at, content, report_formats, report_language)
+        return await self._answer(call)
 
     async def timestamp(self, digest: bytes) -> bytes:
         """Give an RFC 3161 TimeStampToken, DER, over a SHA-256, SHA-384 or SHA-512 digest."""

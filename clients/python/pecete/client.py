@@ -192,14 +192,22 @@ class Client:
         )
 
     def validate(
-        self, document: Source, *, at: datetime | None = None, detached: Source | None = None
+        self,
+        document: Source,
+        *,
+        at: datetime | None = None,
+        detached: Source | None = None,
+        report_formats: Sequence[str] = (),
+        report_language: str = "ro",
     ) -> ValidationReport:
         """Judge each signature of a document, as of an aware time or now.
 
-        detached: the content of a detached CMS signature.
+        detached: the content of a detached CMS signature. report_formats: `pdf`, `html` (both in
+        `report_language`, `ro` or `en`) and `xml`; the files come in the answer's `reports`.
         """
-        settled = self._settle(document)
-        return self._answer(document_calls.validate(settled, at, self._name(detached)))
+        settled, content = self._settle(document), self._name(detached)
+        call = document_calls.validate(settled, at, content, report_formats, report_language)
+        return self._answer(call)
 
     def timestamp(self, digest: bytes) -> bytes:
         """Give an RFC 3161 TimeStampToken, DER, over a SHA-256, SHA-384 or SHA-512 digest."""

@@ -15,6 +15,7 @@ from pecete.signature_statements import (
 from pecete.signing.v1 import signing_pb2
 from pecete.timestamping.v1 import timestamping_pb2
 from pecete.validation.v1 import validation_pb2
+from pecete.validation.v1.validation_pb2 import REPORT_FORMAT_HTML, REPORT_FORMAT_PDF, REPORT_FORMAT_XML
 
 
 class SigningOptions(SignatureStatements, total=False):
@@ -130,10 +131,21 @@ def augment(
 
 
 def validate(
-    document: str | bytes, time: datetime | None, detached: str
+    document: str | bytes,
+    time: datetime | None,
+    detached: str,
+    report_formats: Sequence[str] = (),
+    report_language: str = "",
 ) -> Call[validation_pb2.ValidationReport]:
-    """Ask for a verdict as of `time`, or now. Raises InvalidArgumentError TIME_NAIVE."""
-    request = validation_pb2.ValidateDocumentRequest(detached=detached)
+    """Ask for a verdict as of `time`, or now, and for the report as files: `pdf`, `html`, `xml`.
+
+    Raises InvalidArgumentError TIME_NAIVE or REPORT_FORMAT_UNKNOWN.
+    """
+    request = validation_pb2.ValidateDocumentRequest(
+        detached=detached,
+        report_formats=[_report_format(name) for name in report_formats],
+        report_language=report_language,
+    )
     if isinstance(document, str):
         request.document = document
     else:
@@ -143,6 +155,15 @@ def validate(
             raise InvalidArgumentError("TIME_NAIVE", "The time needs its zone.", field="validation_time")
         request.validation_time.FromDatetime(time)
     return ask(lambda stubs: stubs.validation.ValidateDocument, request)
+
+
+def _report_format(name: str) -> validation_pb2.ReportFormat.ValueType:
+    known = {"pdf": REPORT_FORMAT_PDF, "html": REPORT_FORMAT_HTML, "xml": REPORT_FORMAT_XML}
+    if name not in known:
+        raise InvalidArgumentError(
+            "REPORT_FORMAT_UNKNOWN", "Reports are written as pdf, html and xml.", field="report_formats"
+        )
+    return known[name]
 
 
 def create_timestamp(

@@ -25,27 +25,35 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%pecete/validation/v1/validation.proto\x12\x14pecete.validation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x01\n\x17ValidateDocumentRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x33\n\x0fvalidation_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64\x65tached\x18\x14 \x01(\tB\x08\n\x06source\"\xb6\x01\n\x10TimestampVerdict\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x33\n\x0fgeneration_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tauthority\x18\x03 \x01(\t\x12\x34\n\nindication\x18\x04 \x01(\x0e\x32 .pecete.validation.v1.Indication\x12\x16\n\x0esub_indication\x18\x05 \x01(\t\"\xe0\x03\n\x10SignatureVerdict\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\r\n\x05level\x18\x03 \x01(\t\x12\x32\n\tintegrity\x18\x04 \x01(\x0e\x32\x1f.pecete.validation.v1.Integrity\x12\x38\n\x0cmodification\x18\x05 \x01(\x0e\x32\".pecete.validation.v1.Modification\x12\x34\n\nindication\x18\x06 \x01(\x0e\x32 .pecete.validation.v1.Indication\x12\x16\n\x0esub_indication\x18\x07 \x01(\t\x12\x30\n\x0csigning_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13\x62\x65st_signature_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06signer\x18\n \x01(\t\x12\x1a\n\x12signer_certificate\x18\x0b \x01(\x0c\x12:\n\ntimestamps\x18\x0c \x03(\x0b\x32&.pecete.validation.v1.TimestampVerdict\x12\x0f\n\x07\x63hanges\x18\r \x03(\t\"\xb1\x01\n\x10ValidationReport\x12\x17\n\x0f\x64ocument_sha256\x18\x01 \x01(\x0c\x12\x33\n\x0fvalidation_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\nsignatures\x18\x03 \x03(\x0b\x32&.pecete.validation.v1.SignatureVerdict\x12\x13\n\x0breport_json\x18\x04 \x01(\t*\x80\x01\n\nIndication\x12\x1a\n\x16INDICATION_UNSPECIFIED\x10\x00\x12\x1b\n\x17INDICATION_TOTAL_PASSED\x10\x01\x12\x1c\n\x18INDICATION_INDETERMINATE\x10\x02\x12\x1b\n\x17INDICATION_TOTAL_FAILED\x10\x03*n\n\tIntegrity\x12\x19\n\x15INTEGRITY_UNSPECIFIED\x10\x00\x12\x14\n\x10INTEGRITY_INTACT\x10\x01\x12\x14\n\x10INTEGRITY_BROKEN\x10\x02\x12\x1a\n\x16INTEGRITY_UNVERIFIABLE\x10\x03*\x93\x01\n\x0cModification\x12\x1c\n\x18MODIFICATION_UNSPECIFIED\x10\x00\x12\x15\n\x11MODIFICATION_NONE\x10\x01\x12\x18\n\x14MODIFICATION_ALLOWED\x10\x02\x12\x1a\n\x16MODIFICATION_FORBIDDEN\x10\x03\x12\x18\n\x14MODIFICATION_UNKNOWN\x10\x04\x32~\n\x11ValidationService\x12i\n\x10ValidateDocument\x12-.pecete.validation.v1.ValidateDocumentRequest\x1a&.pecete.validation.v1.ValidationReportb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%pecete/validation/v1/validation.proto\x12\x14pecete.validation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n\x17ValidateDocumentRequest\x12\x12\n\x08\x64ocument\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x33\n\x0fvalidation_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x0ereport_formats\x18\x04 \x03(\x0e\x32\".pecete.validation.v1.ReportFormat\x12\x17\n\x0freport_language\x18\x05 \x01(\t\x12\x10\n\x08\x64\x65tached\x18\x14 \x01(\tB\x08\n\x06source\"i\n\x0eRenderedReport\x12\x32\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\".pecete.validation.v1.ReportFormat\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"\xa5\x02\n\x10TimestampVerdict\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x33\n\x0fgeneration_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tauthority\x18\x03 \x01(\t\x12\x34\n\nindication\x18\x04 \x01(\x0e\x32 .pecete.validation.v1.Indication\x12\x16\n\x0esub_indication\x18\x05 \x01(\t\x12\r\n\x05\x66ield\x18\x06 \x01(\t\x12\x32\n\tintegrity\x18\x07 \x01(\x0e\x32\x1f.pecete.validation.v1.Integrity\x12\x13\n\x0b\x65xplanation\x18\x08 \x01(\t\x12\x15\n\rqualification\x18\t \x01(\t\"9\n\x0bProcessStep\x12\x16\n\x0e\x62uilding_block\x18\x01 \x01(\t\x12\x12\n\nconclusion\x18\x02 \x01(\t\"\xf7\x01\n\x15\x45videnceRecordVerdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\tintegrity\x18\x02 \x01(\x0e\x32\x1f.pecete.validation.v1.Integrity\x12\x34\n\nindication\x18\x03 \x01(\x0e\x32 .pecete.validation.v1.Indication\x12\x16\n\x0esub_indication\x18\x04 \x01(\t\x12/\n\x0bproven_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63overs\x18\x06 \x03(\t\x12\r\n\x05\x66iles\x18\x07 \x03(\t\"\xae\x05\n\x10SignatureVerdict\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\r\n\x05level\x18\x03 \x01(\t\x12\x32\n\tintegrity\x18\x04 \x01(\x0e\x32\x1f.pecete.validation.v1.Integrity\x12\x38\n\x0cmodification\x18\x05 \x01(\x0e\x32\".pecete.validation.v1.Modification\x12\x34\n\nindication\x18\x06 \x01(\x0e\x32 .pecete.validation.v1.Indication\x12\x16\n\x0esub_indication\x18\x07 \x01(\t\x12\x30\n\x0csigning_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13\x62\x65st_signature_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06signer\x18\n \x01(\t\x12\x1a\n\x12signer_certificate\x18\x0b \x01(\x0c\x12:\n\ntimestamps\x18\x0c \x03(\x0b\x32&.pecete.validation.v1.TimestampVerdict\x12\x0f\n\x07\x63hanges\x18\r \x03(\t\x12\x13\n\x0b\x65xplanation\x18\x0e \x01(\t\x12\x10\n\x08identity\x18\x0f \x01(\t\x12\x13\n\x0btime_status\x18\x10 \x01(\t\x12\x15\n\rqualification\x18\x11 \x01(\t\x12\x10\n\x08\x66indings\x18\x12 \x03(\t\x12\x0e\n\x06\x66\x61ults\x18\x13 \x03(\t\x12\x0c\n\x04path\x18\x14 \x03(\t\x12\x30\n\x05trace\x18\x15 \x03(\x0b\x32!.pecete.validation.v1.ProcessStep\x12\x17\n\x0fidentity_reason\x18\x16 \x01(\t\"\xf4\x02\n\x10ValidationReport\x12\x17\n\x0f\x64ocument_sha256\x18\x01 \x01(\x0c\x12\x33\n\x0fvalidation_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\nsignatures\x18\x03 \x03(\x0b\x32&.pecete.validation.v1.SignatureVerdict\x12\x13\n\x0breport_json\x18\x04 \x01(\t\x12\x43\n\x13\x64ocument_timestamps\x18\x05 \x03(\x0b\x32&.pecete.validation.v1.TimestampVerdict\x12\x45\n\x10\x65vidence_records\x18\x06 \x03(\x0b\x32+.pecete.validation.v1.EvidenceRecordVerdict\x12\x35\n\x07reports\x18\x07 \x03(\x0b\x32$.pecete.validation.v1.RenderedReport*s\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11REPORT_FORMAT_PDF\x10\x01\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x02\x12\x15\n\x11REPORT_FORMAT_XML\x10\x03*\x80\x01\n\nIndication\x12\x1a\n\x16INDICATION_UNSPECIFIED\x10\x00\x12\x1b\n\x17INDICATION_TOTAL_PASSED\x10\x01\x12\x1c\n\x18INDICATION_INDETERMINATE\x10\x02\x12\x1b\n\x17INDICATION_TOTAL_FAILED\x10\x03*n\n\tIntegrity\x12\x19\n\x15INTEGRITY_UNSPECIFIED\x10\x00\x12\x14\n\x10INTEGRITY_INTACT\x10\x01\x12\x14\n\x10INTEGRITY_BROKEN\x10\x02\x12\x1a\n\x16INTEGRITY_UNVERIFIABLE\x10\x03*\x93\x01\n\x0cModification\x12\x1c\n\x18MODIFICATION_UNSPECIFIED\x10\x00\x12\x15\n\x11MODIFICATION_NONE\x10\x01\x12\x18\n\x14MODIFICATION_ALLOWED\x10\x02\x12\x1a\n\x16MODIFICATION_FORBIDDEN\x10\x03\x12\x18\n\x14MODIFICATION_UNKNOWN\x10\x04\x32~\n\x11ValidationService\x12i\n\x10ValidateDocument\x12-.pecete.validation.v1.ValidateDocumentRequest\x1a&.pecete.validation.v1.ValidationReportb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pecete.validation.v1.validation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INDICATION']._serialized_start=1093
-  _globals['_INDICATION']._serialized_end=1221
-  _globals['_INTEGRITY']._serialized_start=1223
-  _globals['_INTEGRITY']._serialized_end=1333
-  _globals['_MODIFICATION']._serialized_start=1336
-  _globals['_MODIFICATION']._serialized_end=1483
+  _globals['_REPORTFORMAT']._serialized_start=2105
+  _globals['_REPORTFORMAT']._serialized_end=2220
+  _globals['_INDICATION']._serialized_start=2223
+  _globals['_INDICATION']._serialized_end=2351
+  _globals['_INTEGRITY']._serialized_start=2353
+  _globals['_INTEGRITY']._serialized_end=2463
+  _globals['_MODIFICATION']._serialized_start=2466
+  _globals['_MODIFICATION']._serialized_end=2613
   _globals['_VALIDATEDOCUMENTREQUEST']._serialized_start=97
-  _globals['_VALIDATEDOCUMENTREQUEST']._serialized_end=242
-  _globals['_TIMESTAMPVERDICT']._serialized_start=245
-  _globals['_TIMESTAMPVERDICT']._serialized_end=427
-  _globals['_SIGNATUREVERDICT']._serialized_start=430
-  _globals['_SIGNATUREVERDICT']._serialized_end=910
-  _globals['_VALIDATIONREPORT']._serialized_start=913
-  _globals['_VALIDATIONREPORT']._serialized_end=1090
-  _globals['_VALIDATIONSERVICE']._serialized_start=1485
-  _globals['_VALIDATIONSERVICE']._serialized_end=1611
+  _globals['_VALIDATEDOCUMENTREQUEST']._serialized_end=327
+  _globals['_RENDEREDREPORT']._serialized_start=329
+  _globals['_RENDEREDREPORT']._serialized_end=434
+  _globals['_TIMESTAMPVERDICT']._serialized_start=437
+  _globals['_TIMESTAMPVERDICT']._serialized_end=730
+  _globals['_PROCESSSTEP']._serialized_start=732
+  _globals['_PROCESSSTEP']._serialized_end=789
+  _globals['_EVIDENCERECORDVERDICT']._serialized_start=792
+  _globals['_EVIDENCERECORDVERDICT']._serialized_end=1039
+  _globals['_SIGNATUREVERDICT']._serialized_start=1042
+  _globals['_SIGNATUREVERDICT']._serialized_end=1728
+  _globals['_VALIDATIONREPORT']._serialized_start=1731
+  _globals['_VALIDATIONREPORT']._serialized_end=2103
+  _globals['_VALIDATIONSERVICE']._serialized_start=2615
+  _globals['_VALIDATIONSERVICE']._serialized_end=2741
 # @@protoc_insertion_point(module_scope)

@@ -20,6 +20,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ReportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPORT_FORMAT_UNSPECIFIED: _ReportFormat.ValueType  # 0
+    """Not stated."""
+    REPORT_FORMAT_PDF: _ReportFormat.ValueType  # 1
+    """PDF/A-2, for people, to be filed."""
+    REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 2
+    """One page of HTML without outside resources, for people."""
+    REPORT_FORMAT_XML: _ReportFormat.ValueType  # 3
+    """ETSI TS 119 102-2 version 1.4.1, for machines."""
+
+class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper):
+    """A form of the whole report, to be filed or to be read."""
+
+REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
+"""Not stated."""
+REPORT_FORMAT_PDF: ReportFormat.ValueType  # 1
+"""PDF/A-2, for people, to be filed."""
+REPORT_FORMAT_HTML: ReportFormat.ValueType  # 2
+"""One page of HTML without outside resources, for people."""
+REPORT_FORMAT_XML: ReportFormat.ValueType  # 3
+"""ETSI TS 119 102-2 version 1.4.1, for machines."""
+Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
+
 class _Indication:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -117,16 +145,26 @@ class ValidateDocumentRequest(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     VALIDATION_TIME_FIELD_NUMBER: _builtins.int
+    REPORT_FORMATS_FIELD_NUMBER: _builtins.int
+    REPORT_LANGUAGE_FIELD_NUMBER: _builtins.int
     DETACHED_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """`documents/{id}`."""
     content: _builtins.bytes
     """The document itself, at most 4 MiB."""
+    report_language: _builtins.str
+    """Language of the readable forms, `ro` or `en`; empty: `ro`."""
     detached: _builtins.str
     """Of a detached CMS signature: `documents/{id}` of the content that it is over."""
     @_builtins.property
     def validation_time(self) -> _timestamp_pb2.Timestamp:
         """Judge as of this time; unset: now."""
+
+    @_builtins.property
+    def report_formats(self) -> _containers.RepeatedScalarFieldContainer[Global___ReportFormat.ValueType]:
+        """Forms in which the report is wanted besides the verdicts; each comes in `reports`. All together have at most
+        4 MiB, or the call fails with REPORT_TOO_LARGE.
+        """
 
     def __init__(
         self,
@@ -134,17 +172,49 @@ class ValidateDocumentRequest(_message.Message):
         document: _builtins.str = ...,
         content: _builtins.bytes = ...,
         validation_time: _timestamp_pb2.Timestamp | None = ...,
+        report_formats: _abc.Iterable[Global___ReportFormat.ValueType] | None = ...,
+        report_language: _builtins.str = ...,
         detached: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "detached", b"detached", "document", b"document", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "detached", b"detached", "document", b"document", "report_formats", b"report_formats", "report_language", b"report_language", "source", b"source", "validation_time", b"validation_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["document", "content"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___ValidateDocumentRequest: _TypeAlias = ValidateDocumentRequest  # noqa: Y015
+
+@_typing.final
+class RenderedReport(_message.Message):
+    """The report in one form."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    format: Global___ReportFormat.ValueType
+    """Which form this is."""
+    media_type: _builtins.str
+    """Its media type, such as `application/pdf`."""
+    content: _builtins.bytes
+    """The file itself."""
+    def __init__(
+        self,
+        *,
+        format: Global___ReportFormat.ValueType = ...,
+        media_type: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "format", b"format", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderedReport: _TypeAlias = RenderedReport  # noqa: Y015
 
 @_typing.final
 class TimestampVerdict(_message.Message):
@@ -157,6 +227,10 @@ class TimestampVerdict(_message.Message):
     AUTHORITY_FIELD_NUMBER: _builtins.int
     INDICATION_FIELD_NUMBER: _builtins.int
     SUB_INDICATION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    INTEGRITY_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    QUALIFICATION_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """`signature`, `document` or `archive`."""
     authority: _builtins.str
@@ -165,6 +239,14 @@ class TimestampVerdict(_message.Message):
     """Verdict on the token."""
     sub_indication: _builtins.str
     """Why, where the verdict is not TOTAL_PASSED."""
+    field: _builtins.str
+    """Of a document time-stamp, the name of its field."""
+    integrity: Global___Integrity.ValueType
+    """Whether the token verifies over what it stands for."""
+    explanation: _builtins.str
+    """One sentence on why the verdict is what it is."""
+    qualification: _builtins.str
+    """Of its authority, `QTSA`, `TSA` or `N/A`; empty where no trusted list was asked."""
     @_builtins.property
     def generation_time(self) -> _timestamp_pb2.Timestamp:
         """genTime of the token."""
@@ -177,14 +259,96 @@ class TimestampVerdict(_message.Message):
         authority: _builtins.str = ...,
         indication: Global___Indication.ValueType = ...,
         sub_indication: _builtins.str = ...,
+        field: _builtins.str = ...,
+        integrity: Global___Integrity.ValueType = ...,
+        explanation: _builtins.str = ...,
+        qualification: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["generation_time", b"generation_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "generation_time", b"generation_time", "indication", b"indication", "kind", b"kind", "sub_indication", b"sub_indication"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "explanation", b"explanation", "field", b"field", "generation_time", b"generation_time", "indication", b"indication", "integrity", b"integrity", "kind", b"kind", "qualification", b"qualification", "sub_indication", b"sub_indication"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TimestampVerdict: _TypeAlias = TimestampVerdict  # noqa: Y015
+
+@_typing.final
+class ProcessStep(_message.Message):
+    """A building block of EN 319 102-1 that ran."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILDING_BLOCK_FIELD_NUMBER: _builtins.int
+    CONCLUSION_FIELD_NUMBER: _builtins.int
+    building_block: _builtins.str
+    """The block in the standard's words."""
+    conclusion: _builtins.str
+    """What it concluded."""
+    def __init__(
+        self,
+        *,
+        building_block: _builtins.str = ...,
+        conclusion: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["building_block", b"building_block", "conclusion", b"conclusion"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProcessStep: _TypeAlias = ProcessStep  # noqa: Y015
+
+@_typing.final
+class EvidenceRecordVerdict(_message.Message):
+    """The verdict on an evidence record (RFC 4998)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INTEGRITY_FIELD_NUMBER: _builtins.int
+    INDICATION_FIELD_NUMBER: _builtins.int
+    SUB_INDICATION_FIELD_NUMBER: _builtins.int
+    PROVEN_TIME_FIELD_NUMBER: _builtins.int
+    COVERS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Where it stands: its file's name, or the field of the signature that holds it."""
+    integrity: Global___Integrity.ValueType
+    """Whether its whole chain holds over what it protects."""
+    indication: Global___Indication.ValueType
+    """Main indication."""
+    sub_indication: _builtins.str
+    """Why, where the verdict is not TOTAL_PASSED."""
+    @_builtins.property
+    def proven_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on it proves what it protects."""
+
+    @_builtins.property
+    def covers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields of the signatures that it protects."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the files that it protects."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        integrity: Global___Integrity.ValueType = ...,
+        indication: Global___Indication.ValueType = ...,
+        sub_indication: _builtins.str = ...,
+        proven_time: _timestamp_pb2.Timestamp | None = ...,
+        covers: _abc.Iterable[_builtins.str] | None = ...,
+        files: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proven_time", b"proven_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers", b"covers", "files", b"files", "indication", b"indication", "integrity", b"integrity", "name", b"name", "proven_time", b"proven_time", "sub_indication", b"sub_indication"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvidenceRecordVerdict: _TypeAlias = EvidenceRecordVerdict  # noqa: Y015
 
 @_typing.final
 class SignatureVerdict(_message.Message):
@@ -205,6 +369,15 @@ class SignatureVerdict(_message.Message):
     SIGNER_CERTIFICATE_FIELD_NUMBER: _builtins.int
     TIMESTAMPS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    TIME_STATUS_FIELD_NUMBER: _builtins.int
+    QUALIFICATION_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    TRACE_FIELD_NUMBER: _builtins.int
+    IDENTITY_REASON_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Name of the signature field; empty where no field holds it."""
     format: _builtins.str
@@ -223,6 +396,16 @@ class SignatureVerdict(_message.Message):
     """Common name of the signer's certificate."""
     signer_certificate: _builtins.bytes
     """The signer's certificate, DER."""
+    explanation: _builtins.str
+    """One sentence on why the verdict is what it is; empty on TOTAL_PASSED."""
+    identity: _builtins.str
+    """Whether the signer is who the certificate names: `trusted`, `untrusted` or `unknown`; empty: not told."""
+    time_status: _builtins.str
+    """How well it is known when the signature existed: `proven`, `claimed` or `unknown`; empty: not told."""
+    qualification: _builtins.str
+    """Result of TS 119 615, such as `QESig`; empty where no trusted list was asked."""
+    identity_reason: _builtins.str
+    """Why the identity is not trusted, as a sentence."""
     @_builtins.property
     def signing_time(self) -> _timestamp_pb2.Timestamp:
         """Time claimed by the signer."""
@@ -238,6 +421,22 @@ class SignatureVerdict(_message.Message):
     @_builtins.property
     def changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sentences on what changed after the signature."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sentences on what is not forbidden but should be known."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sentences on what a signature must not look like."""
+
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common names from the signer to the trust anchor, as far as a path was found."""
+
+    @_builtins.property
+    def trace(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProcessStep]:
+        """Building blocks that ran, in their order."""
 
     def __init__(
         self,
@@ -255,10 +454,19 @@ class SignatureVerdict(_message.Message):
         signer_certificate: _builtins.bytes = ...,
         timestamps: _abc.Iterable[Global___TimestampVerdict] | None = ...,
         changes: _abc.Iterable[_builtins.str] | None = ...,
+        explanation: _builtins.str = ...,
+        identity: _builtins.str = ...,
+        time_status: _builtins.str = ...,
+        qualification: _builtins.str = ...,
+        findings: _abc.Iterable[_builtins.str] | None = ...,
+        faults: _abc.Iterable[_builtins.str] | None = ...,
+        path: _abc.Iterable[_builtins.str] | None = ...,
+        trace: _abc.Iterable[Global___ProcessStep] | None = ...,
+        identity_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "signing_time", b"signing_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "changes", b"changes", "field", b"field", "format", b"format", "indication", b"indication", "integrity", b"integrity", "level", b"level", "modification", b"modification", "signer", b"signer", "signer_certificate", b"signer_certificate", "signing_time", b"signing_time", "sub_indication", b"sub_indication", "timestamps", b"timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_signature_time", b"best_signature_time", "changes", b"changes", "explanation", b"explanation", "faults", b"faults", "field", b"field", "findings", b"findings", "format", b"format", "identity", b"identity", "identity_reason", b"identity_reason", "indication", b"indication", "integrity", b"integrity", "level", b"level", "modification", b"modification", "path", b"path", "qualification", b"qualification", "signer", b"signer", "signer_certificate", b"signer_certificate", "signing_time", b"signing_time", "sub_indication", b"sub_indication", "time_status", b"time_status", "timestamps", b"timestamps", "trace", b"trace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,6 +482,9 @@ class ValidationReport(_message.Message):
     VALIDATION_TIME_FIELD_NUMBER: _builtins.int
     SIGNATURES_FIELD_NUMBER: _builtins.int
     REPORT_JSON_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TIMESTAMPS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_RECORDS_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
     document_sha256: _builtins.bytes
     """SHA-256 of the judged bytes, 32 octets."""
     report_json: _builtins.str
@@ -286,6 +497,18 @@ class ValidationReport(_message.Message):
     def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignatureVerdict]:
         """One verdict a signature, in the order of the signatures' coverage."""
 
+    @_builtins.property
+    def document_timestamps(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimestampVerdict]:
+        """All document and archive time-stamps, also those that cover no signature."""
+
+    @_builtins.property
+    def evidence_records(self) -> _containers.RepeatedCompositeFieldContainer[Global___EvidenceRecordVerdict]:
+        """Evidence records in the document, in the container or beside it."""
+
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenderedReport]:
+        """The report in the forms that were asked for, in the order of asking."""
+
     def __init__(
         self,
         *,
@@ -293,10 +516,13 @@ class ValidationReport(_message.Message):
         validation_time: _timestamp_pb2.Timestamp | None = ...,
         signatures: _abc.Iterable[Global___SignatureVerdict] | None = ...,
         report_json: _builtins.str = ...,
+        document_timestamps: _abc.Iterable[Global___TimestampVerdict] | None = ...,
+        evidence_records: _abc.Iterable[Global___EvidenceRecordVerdict] | None = ...,
+        reports: _abc.Iterable[Global___RenderedReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["validation_time", b"validation_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_sha256", b"document_sha256", "report_json", b"report_json", "signatures", b"signatures", "validation_time", b"validation_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_sha256", b"document_sha256", "document_timestamps", b"document_timestamps", "evidence_records", b"evidence_records", "report_json", b"report_json", "reports", b"reports", "signatures", b"signatures", "validation_time", b"validation_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
