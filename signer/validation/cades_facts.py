@@ -29,6 +29,8 @@ from signer.validation.signed_data import (
 )
 from signer.validation.timestamps import content_timestamps, signature_timestamps
 
+_SPACE = b"\0\t\n\r "
+
 
 class FoundInCms(NamedTuple):
     """What a SignedData has: signatures, each before its counter-signatures, and what is around them."""
@@ -69,7 +71,10 @@ def undecodable(error: DerError) -> InvalidArgumentError:
 
 def signers(data: bytes, signed_data: SignedData, content: ContentDigest, name: str) -> FoundInCms:
     """What `signed_data`, read from `data`, has; `name` is the file's in a container. Raises DerError."""
-    signatures = tuple(_signatures(signed_data, content, name))
+    faults = ("octets follow the signature in its file",) if data[signed_data.size :].strip(_SPACE) else ()
+    signatures = tuple(
+        replace(each, faults=(*faults, *each.faults)) for each in _signatures(signed_data, content, name)
+    )
     count = len(signed_data.signers)
     stamps = tuple(
         stamp

@@ -44,6 +44,9 @@ from signer.validation.times import asn1_time
 _SINGLE_VALUED = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2)
 """Signed attributes that have one value, or are none (RFC 5652 §11, RFC 5035 §3)."""
 
+_ONLY_SIGNED = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME)
+"""Attributes that must not be unsigned (RFC 5652 §11.1 to §11.3)."""
+
 ContentDigest = Callable[[str], bytes | None]
 """Digest of the signed content by hashlib's name of the algorithm; None where the content is missing."""
 
@@ -117,6 +120,8 @@ def _signer_faults(signed_data: SignedData, signer: SignerInfo, content_type: st
     faults = []
     if len(signed_data.signers) != 1:
         faults.append(f"{len(signed_data.signers)} signers in one signature instead of one")
+    if any(signer.unsigned(kind) for kind in _ONLY_SIGNED):
+        faults.append("an attribute stands among the unsigned ones that only counts when it is signed")
     if signer.signed_attributes_element is None:
         return faults
     kinds = [attribute.kind for attribute in signer.signed_attributes]

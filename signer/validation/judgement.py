@@ -169,6 +169,7 @@ class Judgement:
             faults=facts.faults,
             findings=facts.findings,
             visual_changes=facts.visual_changes,
+            changed_pages=facts.changed_pages,
             identity=str(known),
             identity_reason=reason,
             time_status=str(time_status(facts, best, self.policy)),

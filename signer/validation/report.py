@@ -56,7 +56,8 @@ class SignatureVerdict:
     identity, time_status: who signed, and how well its time is proven, each in one word; ""
     where not told. identity_reason: why the identity is not trusted, as a sentence.
     trace: each building block of EN 319 102-1 that ran, with its conclusion, in that order.
-    visual_changes: pages that look different.
+    visual_changes: pages that look different. changed_pages: numbers from 1 of those that later revisions
+    changed in a way that can be seen, permitted or not.
     """
 
     field: str
@@ -80,6 +81,7 @@ class SignatureVerdict:
     trace: tuple[tuple[str, str], ...] = ()
     visual_changes: tuple[VisualChange, ...] = ()
     identity_reason: str = ""
+    changed_pages: tuple[int, ...] = ()
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -104,6 +106,7 @@ class SignatureVerdict:
             "findings": list(self.findings),
             "signer_certificate": _certificate(self.signer_certificate),
             "trace": [{"block": block, "conclusion": conclusion} for block, conclusion in self.trace],
+            "changed_pages": list(self.changed_pages),
             "visual_changes": [
                 {"page": change.page, "rectangle": list(change.rectangle), "sentence": change.sentence}
                 for change in self.visual_changes

@@ -225,6 +225,11 @@ def unknown_attribute(parts: SignedDataParts) -> bytes:
     return _with_unsigned(parts, attribute(_UNKNOWN, tlv(OCTET_STRING, sha256(_OTHER).digest())))
 
 
+def digest_unsigned(parts: SignedDataParts) -> bytes:
+    """A message-digest of other content among what is not signed (RFC 5652 §11.2)."""
+    return _with_unsigned(parts, attribute(ID_MESSAGE_DIGEST, tlv(OCTET_STRING, sha256(_OTHER).digest())))
+
+
 def bytes_after(parts: SignedDataParts) -> bytes:
     return parts.encode() + b"9000 lei"
 
@@ -289,7 +294,8 @@ _TRICKS: tuple[tuple[str, Trick, str, str, Trick, str], ...] = (
         "one more",
     ),
     ("content inside", content_inside(_OTHER), HASH, "SIGNATURE_CONTENT_ENCAPSULATED", as_it_is, "detached"),
-    ("bytes after it", bytes_after, "", FORMAT, as_it_is, "none"),
+    ("message-digest unsigned", digest_unsigned, FORMAT, FORMAT, unknown_attribute, "an unknown one"),
+    ("bytes after it", bytes_after, FORMAT, FORMAT, as_it_is, "none"),
 )
 ATTACKS = tuple(
     Attack(name, partial(in_pdf, trick), word, partial(in_pdf, innocent), permits)
