@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from signer.algorithms import SignatureAlgorithm
 from signer.material import ValidationMaterial
 from signer.pades.augmentation import append_material
-from signer.pades.options import SignatureOptions
+from signer.pades.options import AppearanceText, SignatureOptions
 from signer.pades.signing import finish, sign_section, signature_value
 from signer.validation import ValidationPolicy
 from tests.benchmarks.documents import certificate_pdf
@@ -26,7 +26,7 @@ RESERVE = 8192
 MATERIAL = ValidationMaterial(
     (authority.SUB.der, authority.STAMPER.der), (authority.crl(authority.ROOT), authority.crl(authority.SUB))
 )
-POLICY = ValidationPolicy((authority.ROOT.der,), authority.NOW)
+POLICY = ValidationPolicy((authority.ROOT.der,), authority.NOW, rendering=False)
 _ALGORITHM = SignatureAlgorithm("ecdsa", "sha256")
 
 
@@ -45,12 +45,15 @@ class SoftwareKey:
         return key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
-def write_chain(path: Path, signatures: int, size: int = 50_000) -> None:
+def write_chain(path: Path, signatures: int, size: int = 50_000, *, visible: bool = False) -> None:
     """Write a PDF of about `size` octets and sign it that many times, a minute apart."""
+    appearance = AppearanceText("Primar") if visible else None
     path.write_bytes(certificate_pdf(size))
     for number in range(signatures):
         time = authority.SIGNED + timedelta(minutes=number)
-        section = sign_section(path, SoftwareKey(), SignatureOptions(time, timestamp_reserve=RESERVE))
+        section = sign_section(
+            path, SoftwareKey(), SignatureOptions(time, timestamp_reserve=RESERVE, appearance=appearance)
+        )
         digest = sha256(signature_value(section)).digest()
         token = asyncio.run(authority.stamper(time).async_timestamp(digest, "sha256")).dump()
         _append(path, finish(section, token))

@@ -84,10 +84,6 @@ DIFFERENT: dict[str, tuple[str, list[Verdict]]] = {
         "DSS wants META-INF/manifest.xml, which may be missing (EN 319 162-1 §4.4.3.2) and is not signed",
         [("XAdES-BASELINE-LTA", PASSED, None)],
     ),
-    "countersigned-lta.xml": (
-        "the archive time-stamp is over the counter-signature too; DSS looks within that alone",
-        [("XAdES-BASELINE-LTA", PASSED, None), ("XAdES-BASELINE-T", PASSED, None)],
-    ),
     "changed-signed-info.xml": (
         "the properties describe a reference that is called otherwise now: XAdES, but no baseline signature",
         [("XAdES-BES", FAILED, "SIG_CRYPTO_FAILURE")],
