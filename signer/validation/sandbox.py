@@ -8,6 +8,8 @@ import logging
 import multiprocessing
 import resource
 import signal
+import socket
+import struct
 import threading
 import time
 import warnings
@@ -111,37 +113,23 @@ class ValidationWorker:
     def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:
             connection = self._started()
-            overdue = threading.Event()
-            # A process that hangs may take no question and finish no answer, so its end is what ends waiting.
-            watch = threading.Timer(self._limits.seconds, self._give_up, (overdue,))
-            watch.start()
             try:
                 connection.send((task, self._sender.sent(policy)))
                 answer = connection.recv_bytes(_LONGEST_ANSWER)
             except (EOFError, ConnectionError):
-                raise self._lost(overdue.is_set()) from None
-            except OSError:  # an answer that is longer than any
+                raise self._lost() from None
+            except OSError:  # the time is over, or an answer is longer than any
                 self.close()
                 raise _limit_reached() from None
-            finally:
-                watch.cancel()
-                watch.join()
-            if overdue.is_set():
-                self.close()  # killed with its answer given: the next document needs another process
         return _read_answer(kind, answer)
 
-    def _give_up(self, overdue: threading.Event) -> None:
-        overdue.set()
-        if self._process is not None:
-            self._process.kill()
-
-    def _lost(self, overdue: bool) -> PeceteError:
+    def _lost(self) -> PeceteError:
         """Why the process is no more, once it is gone: a limit, or the document crashed it."""
         if self._process is not None:
             self._process.join(_END_SECONDS)
         code = self._process.exitcode if self._process is not None else None
         self.close()
-        if overdue or code in _ENDED_BY_LIMIT:
+        if code in _ENDED_BY_LIMIT:
             return _limit_reached()
         return InternalError(
             "VALIDATION_CRASHED", "Reading the document made the reading process crash.", field="document"
@@ -162,6 +150,7 @@ class ValidationWorker:
         self.close()
         context = multiprocessing.get_context("spawn")  # never fork: the parent may hold tokens and threads
         self._connection, far_end = context.Pipe()
+        _limit_waiting(self._connection, self._limits.seconds)
         self._process = context.Process(target=_serve, args=(far_end, self._limits), daemon=True)
         self._sender = PolicySender()
         self._process.start()
@@ -174,6 +163,17 @@ class ValidationWorker:
             self.close()
             raise InternalError("VALIDATION_FAULT", "The validation worker does not start.") from None
         return self._connection
+
+
+def _limit_waiting(connection: Connection, seconds: float) -> None:
+    """Let neither sending nor receiving wait longer: both then raise BlockingIOError (socket(7)).
+
+    A process that hangs may take no question, and may begin an answer that it does not end.
+    """
+    limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+    with socket.fromfd(connection.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
 
 def _limit_reached() -> ResourceExhaustedError:
