@@ -42,7 +42,7 @@ class FetchedAnswers(Generic[Key]):
         return answer
 
     def keep(self, request: Key, answer: bytes, until: datetime | None) -> None:
-        """Keep an answer until a moment such as its nextUpdate, at most LONGEST_KEPT; None: it is not kept."""
+        """Keep an answer until a moment such as its nextUpdate, at most LONGEST_KEPT; None: not at all."""
         if until is None or len(answer) > self._most_octets or self.get(request) == answer:
             return
         self._forget(request)
