@@ -225,7 +225,9 @@ async def test_a_revocation_is_learned_when_the_list_has_ended(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("revoked", "passes"), [(SIGNED - DAY, False), (SIGNED + DAY, False), (None, True)], ids=str
+    ("revoked", "passes"),
+    [(SIGNED - DAY, False), (SIGNED + DAY, False), (SIGNED + 3 * DAY, True), (None, True)],
+    ids=str,
 )
 async def test_a_verdict_for_the_past_is_not_better_for_what_is_fetched_now(
     tmp_path: Path, revoked: datetime | None, passes: bool
