@@ -55,6 +55,7 @@ from server.timestamping_service import TimestampingService
 from server.token_registry import TokenRegistry
 from server.trusted_lists import TrustedLists, open_trusted_lists
 from server.two_phase_signing import TwoPhaseSigner
+from server.validation_fetching import FetchingJudge
 from server.validation_service import ValidationService
 from server.workers import WorkerPool
 from server.workflow_service import WorkflowService
@@ -74,6 +75,7 @@ class House:
     keeper: DocumentKeeper
     tokens: TokenRegistry
     judge: Judge
+    fetcher: RevocationFetcher | None
     trusted_lists: TrustedLists | None
     document_workers: WorkerPool
     authority: Authority | None
@@ -118,7 +120,7 @@ class House:
         )
         yield (
             validation_pb2_grpc.add_ValidationServiceServicer_to_server,
-            ValidationService(self.database, self.keeper, self.judge),
+            ValidationService(self.database, self.keeper, FetchingJudge(self.judge, self.fetcher)),
             validation_pb2.DESCRIPTOR.services_by_name["ValidationService"],
         )
         yield (
@@ -209,7 +211,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
         require_newest(database)
         journal = Journal(clock)
         keeper = _keeper(configuration, database, journal, clock)
-        sources = await stack.enter_async_context(_open_sources(configuration, judge, clock))
+        sources = await stack.enter_async_context(_open_sources(configuration, judge, clock, metrics))
         revocation = KnownRevocations(judge.revocation_lists, judge.anchors, sources.fetcher)
         tokens = TokenRegistry(configuration.tokens, metrics, revocation)
         stack.push_async_callback(tokens.close)
@@ -224,6 +226,7 @@ async def open_house(configuration: Configuration, clock: Callable[[], datetime]
             keeper=keeper,
             tokens=tokens,
             judge=judge,
+            fetcher=sources.fetcher,
             trusted_lists=lists,
             document_workers=workers,
             authority=authority,
@@ -249,13 +252,13 @@ class _Sources:
 
 @asynccontextmanager
 async def _open_sources(
-    configuration: Configuration, judge: Judge, clock: Callable[[], datetime]
+    configuration: Configuration, judge: Judge, clock: Callable[[], datetime], metrics: Metrics
 ) -> AsyncIterator[_Sources]:
     lists = ConfiguredLists(judge.revocation_lists)
     if not configuration.validation.fetch:
         yield _Sources(lists, None)
         return
-    async with RevocationFetcher(clock) as fetcher:
+    async with RevocationFetcher(clock, count=metrics.fetched) as fetcher:
         yield _Sources(lists, fetcher)
 
 

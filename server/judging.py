@@ -17,10 +17,13 @@ from signer.validation import ValidationPolicy, ValidationReport
 from signer.validation.pem import read_ders
 from signer.validation.reports.rendering import RenderedValidation, Rendering
 from signer.validation.sandbox import ValidationWorker
-from signer.validation.survey import Survey
+from signer.validation.survey import Missing, Survey
 from signer.validation.trusted_lists.snapshot import TrustedServices
 
 Answer = TypeVar("Answer")
+
+NO_MATERIAL = ValidationMaterial()
+"""Nothing beside what the document and the configuration hold."""
 
 
 class Judge:
@@ -59,14 +62,15 @@ class Judge:
         display_name: str,
         time: datetime | None = None,
         detached: Sequence[Path] = (),
+        material: ValidationMaterial = NO_MATERIAL,
     ) -> ValidationReport:
         """Judge the document stored at `path` as of an aware time, or now.
 
-        detached: the content of a signature that stands apart from it. Raises what
-        `ValidationWorker.validate` raises. Revocation lists are read anew when they have
-        changed.
+        detached: the content of a signature that stands apart from it. material: to be used beside the
+        document's own and the configured lists. Raises what `ValidationWorker.validate` raises. Revocation
+        lists are read anew when they have changed.
         """
-        policy = await self._policy(time)
+        policy = await self._policy(time, material)
         report = await self._run(lambda worker: worker.validate(path, policy, detached=detached))
         return replace(report, file=display_name)
 
@@ -77,17 +81,32 @@ class Judge:
         *,
         time: datetime | None = None,
         detached: Sequence[Path] = (),
+        material: ValidationMaterial = NO_MATERIAL,
     ) -> RenderedValidation:
         """Judge as `judge` does, and write the report as files. Raises what `judge` raises."""
-        policy = await self._policy(time)
+        policy = await self._policy(time, material)
         return await self._run(lambda worker: worker.render(path, policy, rendering, detached=detached))
 
-    async def _policy(self, time: datetime | None) -> ValidationPolicy:
+    async def missing(
+        self,
+        path: Path,
+        material: ValidationMaterial,
+        *,
+        time: datetime | None = None,
+        detached: Sequence[Path] = (),
+    ) -> Missing:
+        """Look at what a verdict lacks with `material` at hand. Otherwise as `judge`."""
+        policy = await self._policy(time, material)
+        return await self._run(lambda worker: worker.missing(path, policy, detached=detached))
+
+    async def _policy(self, time: datetime | None, material: ValidationMaterial) -> ValidationPolicy:
         return ValidationPolicy(
             anchors=self.anchors,
             time=time or self._clock(),
             revocation=self._settings.revocation,
-            crls=await self.revocation_lists(),
+            certificates=material.certificates,
+            crls=(*await self.revocation_lists(), *material.crls),
+            ocsp_responses=material.ocsp_responses,
             trusted_services=self._trusted_services(),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pecete.errors import FailedPreconditionError
 from signer.material import ValidationMaterial
@@ -44,32 +44,50 @@ class ConfiguredLists:
         return Finding(ValidationMaterial(crls=fitting), (f"validation.crl: {len(fitting)} of the issuer",))
 
 
-Surveying = Callable[[ValidationMaterial], Awaitable[Survey]]
-"""Looks at a document with further material at hand."""
+class WithGaps(Protocol):
+    """What was found when a document was looked at."""
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What is missing."""
+
+
+Look = TypeVar("Look", bound=WithGaps)
 
 
 async def collect(
-    survey: Surveying, sources: Sequence[RevocationSource]
+    survey: Callable[[ValidationMaterial], Awaitable[Survey]], sources: Sequence[RevocationSource]
 ) -> tuple[Survey, ValidationMaterial]:
     """Ask the sources for what is missing, one after the other for each gap, until nothing is.
 
-    Gives the last survey, and what the sources gave. Raises FailedPreconditionError
-    VALIDATION_MATERIAL_MISSING.
+    survey: looks at a document with further material at hand. Gives the last survey, and what the sources
+    gave. Raises FailedPreconditionError VALIDATION_MATERIAL_MISSING.
+    """
+    found, given, tried = await gather(survey, sources)
+    if found.gaps:
+        raise _missing(found.gaps[0], tried)
+    return found, given
+
+
+async def gather(
+    look: Callable[[ValidationMaterial], Awaitable[Look]], sources: Sequence[RevocationSource]
+) -> tuple[Look, ValidationMaterial, tuple[str, ...]]:
+    """Ask the sources for what `look` misses, and look again, until nothing is missing or nobody is left.
+
+    Gives the last look, what the sources gave, and what was tried.
     """
     given = ValidationMaterial()
-    found = await survey(given)
+    found = await look(given)
     asked: dict[Gap, int] = {}
-    tried: list[str] = []
+    tried: dict[str, None] = {}
     while due := [gap for gap in found.gaps if asked.get(gap, 0) < len(sources)]:
         for gap in due:
             finding = await sources[asked.get(gap, 0)].find(gap)
             asked[gap] = asked.get(gap, 0) + 1
             given += finding.material
-            tried += finding.tried
-        found = await survey(given)
-    if found.gaps:
-        raise _missing(found.gaps[0], tried)
-    return found, given
+            tried.update(dict.fromkeys(finding.tried))
+        found = await look(given)
+    return found, given, tuple(tried)
 
 
 def _missing(gap: Gap, tried: Sequence[str]) -> FailedPreconditionError:
@@ -81,6 +99,6 @@ def _missing(gap: Gap, tried: Sequence[str]) -> FailedPreconditionError:
         metadata={
             "certificate": gap.common_name,
             "missing": "revocation" if gap.issuer else "issuer",
-            "tried": "; ".join(dict.fromkeys(tried))[:_LONGEST_TRIED],
+            "tried": "; ".join(tried)[:_LONGEST_TRIED],
         },
     )

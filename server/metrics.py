@@ -71,7 +71,17 @@ class Metrics:
             ["territory"],
             registry=self.registry,
         )
+        self.fetches = Counter(
+            "pecete_validation_fetches",
+            "Requests for CRLs, OCSP responses and issuers' certificates, by what came of them",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.jobs = Counter("pecete_jobs", "Background jobs run", ["work", "outcome"], registry=self.registry)
+
+    def fetched(self, outcome: str) -> None:
+        """Count a request for validation data by its outcome: `fetched`, `cached` or `failed`."""
+        self.fetches.labels(outcome).inc()
 
     def finished(self, method: str, code: str, reason: str, seconds: float) -> None:
         """Count a finished call by its status code, and its error by reason where it has one.

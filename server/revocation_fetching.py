@@ -6,10 +6,10 @@ certificate that no path leads from yet is asked for only at addresses that the 
 but http and https is spoken, no redirect is followed, and nothing fetched is believed before it is verified.
 """
 
+import asyncio
 import ipaddress
 import re
 import socket
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from server.fetched_answers import LONGEST_KEPT, FetchedAnswers
 from server.material_collecting import Finding
 from signer.material import ValidationMaterial
 from signer.validation.certificates import Certificate, load_certificate
@@ -37,8 +38,6 @@ _MAXIMUM_OCSP = 256 * 1024
 _MAXIMUM_CERTIFICATE = 64 * 1024
 _WEB = re.compile(r"https?://[!-~]{1,1000}\Z")
 _MOST_ADDRESSES = 4
-_MOST_CACHED = 128
-_LONGEST_CACHED = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class RevocationFetcher:
     """A RevocationSource over HTTP. To be used as an asynchronous context manager.
 
     is_public: whether an IP address may be asked on the word of a certificate that nobody vouches for.
+    count: told for each request what came of it: `fetched`, `cached` or `failed`.
     """
 
     def __init__(
@@ -66,13 +66,15 @@ class RevocationFetcher:
         *,
         timeout: timedelta = timedelta(seconds=10),
         is_public: Callable[[str], bool] = lambda address: ipaddress.ip_address(address).is_global,
+        count: Callable[[str], None] = lambda outcome: None,
     ) -> None:
         self._clock = clock
+        self._count = count
         self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
         self._is_public = is_public
         self._session: aiohttp.ClientSession | None = None
         self._public_session: aiohttp.ClientSession | None = None
-        self._cache: OrderedDict[_Request, tuple[datetime, bytes]] = OrderedDict()
+        self._answers: FetchedAnswers[_Request] = FetchedAnswers(clock)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=self._timeout)
@@ -83,6 +85,7 @@ class RevocationFetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._answers.close()
         for session in (self._session, self._public_session):
             if session is not None:
                 await session.close()
@@ -112,13 +115,18 @@ class RevocationFetcher:
         """What the first address gives that can be read, and what became of those before it."""
         tried: list[str] = []
         for request in requests[:_MOST_ADDRESSES]:
+            kept = self._answers.get(request)
             try:
-                data = self._cached(request) or await self._exchange(request, public=public)
-                material, until = read(request, data)
+                data = kept or await self._answers.once(
+                    request, partial(self._exchange, request, public=public)
+                )
+                material, until = await asyncio.to_thread(read, request, data)
             except _FetchError as fault:
+                self._count("failed")
                 tried.append(f"{request.url}: {fault}")
                 continue
-            self._keep(request, data, until)
+            self._count("cached" if kept else "fetched")
+            self._answers.keep(request, data, until)
             return Finding(material, (*tried, f"{request.url}: answered"))
         return Finding(ValidationMaterial(), tuple(tried))
 
@@ -152,19 +160,6 @@ class RevocationFetcher:
         if not self._is_public(address):
             raise _FetchError("not a public address")
 
-    def _cached(self, request: _Request) -> bytes | None:
-        kept = self._cache.get(request)
-        return kept[1] if kept is not None and self._clock() < kept[0] else None
-
-    def _keep(self, request: _Request, data: bytes, until: datetime | None) -> None:
-        """Keep an answer until its nextUpdate, and never longer than a day: a revocation may come sooner."""
-        if until is None or self._cached(request) is not None:
-            return
-        self._cache[request] = (min(until, self._clock() + _LONGEST_CACHED), data)
-        self._cache.move_to_end(request)
-        if len(self._cache) > _MOST_CACHED:
-            self._cache.popitem(last=False)
-
     def _read_status(
         self, certificate: Certificate, issuer: Certificate, request: _Request, data: bytes
     ) -> tuple[ValidationMaterial, datetime | None]:
@@ -187,7 +182,7 @@ class RevocationFetcher:
             raise _FetchError("no readable certificate") from None
         if load_certificate(data) is None:
             raise _FetchError("no readable certificate")
-        return ValidationMaterial(certificates=(data,)), self._clock() + _LONGEST_CACHED
+        return ValidationMaterial(certificates=(data,)), self._clock() + LONGEST_KEPT
 
 
 class _PublicResolver(AbstractResolver):

@@ -1,7 +1,10 @@
 """`pecete-server validate`: judging documents on the command line, without a server."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from signer.validation.reports.texts import Language
     from signer.validation.sandbox import ValidationWorker
 
+    _Fetch = Callable[[Path, ValidationPolicy, list[Path]], tuple[ValidationPolicy, tuple[str, ...]]]
+
 _COLOUR = {"TOTAL_PASSED": "green", "INDETERMINATE": "yellow", "TOTAL_FAILED": "red"}
 
 
@@ -31,6 +36,10 @@ def validate_command(
     ] = None,
     no_revocation: Annotated[
         bool, typer.Option("--no-revocation", help="Do without proof that no certificate was revoked.")
+    ] = False,
+    fetch: Annotated[
+        bool,
+        typer.Option("--fetch", help="Fetch missing CRLs, OCSP responses and issuers' certificates."),
     ] = False,
     detached: Annotated[
         list[Path] | None,
@@ -61,9 +70,10 @@ def validate_command(
     formats = list(dict.fromkeys(report_format or []))
     check_output(output, files, formats)
     unreadable = False
-    with ValidationWorker() as worker:
+    with ValidationWorker() as worker, _fetching(worker, fetch) as fetcher:
         for file in files:
-            rendered = _judge(worker, file, policy, detached or [], _rendering(formats, language, file))
+            rendering = _rendering(formats, language, file)
+            rendered = _judge(worker, fetcher, file, policy, detached or [], rendering)
             report = rendered.report
             unreadable |= report.error is not None
             for name, content in zip(formats, rendered.files, strict=True):
@@ -128,8 +138,29 @@ def _rendering(formats: list[str], language: str, file: Path) -> "Rendering":
     return Rendering(tuple(known[name] for name in formats), languages[language], str(file))
 
 
+@contextmanager
+def _fetching(worker: "ValidationWorker", wanted: bool) -> Iterator["_Fetch | None"]:
+    """What completes a policy with what a file's verdict lacks; None where nothing is to be fetched."""
+    if not wanted:
+        yield None
+        return
+    from server.revocation_fetching import RevocationFetcher
+    from server.validation_fetching import fetch_for_policy
+
+    fetcher = RevocationFetcher(lambda: datetime.now(UTC))
+    with asyncio.Runner() as runner:
+        runner.run(fetcher.__aenter__())
+        try:
+            yield lambda file, policy, detached: runner.run(
+                fetch_for_policy(worker, fetcher, file, policy, detached)
+            )
+        finally:
+            runner.run(fetcher.__aexit__(None, None, None))
+
+
 def _judge(
     worker: "ValidationWorker",
+    fetch: "_Fetch | None",
     file: Path,
     policy: "ValidationPolicy",
     detached: list[Path],
@@ -139,8 +170,12 @@ def _judge(
     from signer.validation.report import ReportError, ValidationReport
     from signer.validation.reports.rendering import RenderedValidation, render
 
+    asked: tuple[str, ...] = ()
     try:
-        return worker.render(file, policy, rendering, detached=detached)
+        if fetch is not None:
+            policy, asked = fetch(file, policy, detached)
+        rendered = worker.render(file, policy, rendering, detached=detached)
+        return replace(rendered, report=replace(rendered.report, fetching=asked))
     except PeceteError as error:
         told = ReportError(error.reason, error.message)
         report = ValidationReport(str(file), b"", policy.time, error=told)
@@ -161,6 +196,8 @@ def _print(report: "ValidationReport") -> None:
     for signature in report.signatures:
         for line in _lines(signature):
             console.print("  " + line)
+    for told in report.fetching:
+        console.print("  asked: " + escape(told))
 
 
 def _lines(signature: "SignatureVerdict") -> Iterator[str]:

@@ -14,9 +14,9 @@ from server.database import Database
 from server.document_keeping import DocumentKeeper
 from server.documents import Document
 from server.interceptors import caller
-from server.judging import Judge
 from server.signature_formats import find_detached
 from server.times import timestamp_of
+from server.validation_fetching import FetchingJudge
 from signer.validation import SignatureVerdict, TimestampVerdict, ValidationReport
 from signer.validation.report import EvidenceRecordVerdict
 from signer.validation.reports.rendering import MEDIA_TYPES, RenderedValidation, Rendering, ReportFormat
@@ -34,7 +34,7 @@ _LANGUAGES: dict[str, Language] = {"": "ro", "ro": "ro", "en": "en"}
 class ValidationService(rpc.ValidationServiceServicer):
     """Judges the signatures of documents."""
 
-    def __init__(self, database: Database, keeper: DocumentKeeper, judge: Judge) -> None:
+    def __init__(self, database: Database, keeper: DocumentKeeper, judge: FetchingJudge) -> None:
         self._database = database
         self._keeper = keeper
         self._judge = judge

@@ -155,6 +155,7 @@ class ValidationReport:
 
     file: its name for people. sha256: of the judged bytes, 32 octets; empty where none were read.
     document_timestamps: all of them, also those that cover no signature. seconds: how long it took.
+    fetching: addresses that were asked for validation data, each with what came of it.
     """
 
     file: str
@@ -165,6 +166,7 @@ class ValidationReport:
     error: ReportError | None = None
     seconds: float = 0.0
     evidence_records: tuple[EvidenceRecordVerdict, ...] = ()
+    fetching: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         """As a JSON object; keys are only ever added."""
@@ -178,6 +180,7 @@ class ValidationReport:
             "validation_time": _time(self.validation_time),
             "document_timestamps": [stamp.to_json() for stamp in self.document_timestamps],
             "evidence_records": [record.to_json() for record in self.evidence_records],
+            "fetching": list(self.fetching),
         }
 
 

@@ -28,7 +28,7 @@ from signer.validation.plain import from_plain, to_plain
 from signer.validation.policy import ValidationPolicy
 from signer.validation.policy_sending import PolicyReceiver, PolicySender, SentPolicy
 from signer.validation.report import ValidationReport
-from signer.validation.survey import Survey, survey
+from signer.validation.survey import Missing, Survey, missing, survey
 
 if TYPE_CHECKING:
     from signer.validation.reports.rendering import RenderedValidation, Rendering
@@ -109,6 +109,13 @@ class ValidationWorker:
         Raises what `validate` raises.
         """
         return self._ask(Survey, policy, partial(survey, document, field=field, detached=tuple(detached)))
+
+    def missing(self, document: Path, policy: ValidationPolicy, *, detached: Sequence[Path] = ()) -> Missing:
+        """Look at what a verdict lacks, as `signer.validation.survey.missing` does.
+
+        Raises what `validate` raises.
+        """
+        return self._ask(Missing, policy, partial(missing, document, detached=tuple(detached)))
 
     def _ask(self, kind: type[Result], policy: ValidationPolicy, task: Task) -> Result:
         with self._lock:

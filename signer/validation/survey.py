@@ -6,7 +6,7 @@ them but the anchor, a CRL or an OCSP response that was fresh when the thing was
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path as FilePath
@@ -15,7 +15,7 @@ from signer.material import ValidationMaterial
 from signer.validation.certificate_constraints import Use
 from signer.validation.certificates import Certificate, load_certificate
 from signer.validation.engine import document_facts, fenced
-from signer.validation.facts import CmsFacts, SignatureFacts
+from signer.validation.facts import CmsFacts, Integrity, SignatureFacts, TimestampFacts
 from signer.validation.judgement import Judgement
 from signer.validation.path import MAX_LENGTH, is_issued_by
 from signer.validation.policy import ValidationPolicy
@@ -75,6 +75,39 @@ def survey(
         return Survey(signatures, surveyor.material, tuple(surveyor.gaps))
 
 
+@dataclass(frozen=True)
+class Missing:
+    """What a verdict on a document lacks, as far as it could be had from elsewhere."""
+
+    gaps: tuple[Gap, ...]
+
+
+def missing(document: FilePath, policy: ValidationPolicy, *, detached: Sequence[FilePath] = ()) -> Missing:
+    """Look at what a verdict on the document lacks: issuers' certificates, and revocation data if required.
+
+    Unlike a survey it looks at all that is judged, counter-signatures and the time-stamps of evidence records
+    too, but only at what is intact: nothing else could be mended. detached: as of `engine.validate`. Raises
+    what that raises.
+    """
+    with fenced():
+        facts = document_facts(document, detached, rendering=False)
+        policy = replace(trusting(policy, facts), rendering=False)
+        judgement = Judgement(facts, policy)
+        surveyor = _Surveyor(judgement)
+        for signature in facts.signatures:
+            if signature.malformed is None and signature.cms.integrity is Integrity.INTACT:
+                best = judgement.signature(signature).best_signature_time
+                surveyor.look(signature.cms, "signature", best)
+            for stamp in signature.timestamps:
+                surveyor.look_at_stamp(stamp, judgement.existed(signature))
+        for stamp in facts.document_timestamps:
+            surveyor.look_at_stamp(stamp, judgement.stamp_existed(stamp))
+        for stamp in (stamp for record in facts.evidence_records for stamp in record.timestamps):
+            surveyor.look_at_stamp(stamp, policy.time)
+        required = policy.revocation == "required"
+        return Missing(tuple(gap for gap in surveyor.gaps if required or gap.issuer is None))
+
+
 def _stamps(judgement: Judgement, chosen: list[SignatureFacts]) -> Iterator[tuple[CmsFacts, datetime]]:
     """Each time-stamp of the signatures with the time at which it is proven to have existed."""
     for signature in chosen:
@@ -105,6 +138,11 @@ class _Surveyor:
         self.material += ValidationMaterial(tuple(certificate.der for certificate in path))
         for certificate, issuer in pairwise(path):
             self._look_for_status(certificate, issuer, proven)
+
+    def look_at_stamp(self, stamp: TimestampFacts, proven: datetime) -> None:
+        """Look at the certificate of an intact time-stamp that is proven to have existed at `proven`."""
+        if stamp.imprint_matches and stamp.cms.integrity is Integrity.INTACT:
+            self.look(stamp.cms, "timestamp", proven)
 
     def _look_for_status(self, certificate: Certificate, issuer: Certificate, proven: datetime) -> None:
         said = self._judgement.revocation.about(certificate, issuer)

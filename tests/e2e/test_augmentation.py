@@ -1,10 +1,8 @@
 """Levels B-LT and B-LTA over the wire: made at once, raised later, renewed, refused."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,8 +17,8 @@ from pecete.validation.v1 import validation_pb2
 from server.config import load
 from server.database import Database
 from server.trial import DEPARTMENT, SEAL, Settings, TrialServer, make_trial, running_server
-from softhsm.pki import TestPki
 from softhsm.provision import CITY_HALL
+from tests.e2e.responder import Responder, running_responder
 
 pytestmark = pytest.mark.e2e
 
@@ -130,50 +128,10 @@ def test_signatures_in_series_reach_it_each(
     assert verdicts(department, again.document.name) == [(PASSED, "PAdES-BASELINE-LTA")] * 2
 
 
-class Responder(ThreadingHTTPServer):
-    """A certification authority's lists and OCSP over HTTP, which can be down."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answering)
-        self.address = f"http://127.0.0.1:{self.server_address[1]}"
-        self.pki = TestPki(address=self.address)
-        self.down = False
-        self.revoked: list[tuple[x509.Certificate, datetime]] = []
-        self.asked: list[str] = []
-
-    def body(self, path: str) -> bytes | None:
-        """What is answered; OCSP never is, so that lists are fetched."""
-        root, intermediate = self.pki.revocation_lists(datetime.now(UTC), revoked=self.revoked)
-        return None if self.down else {"/root.crl": root, "/intermediate.crl": intermediate}.get(path)
-
-
-class Answering(BaseHTTPRequestHandler):
-    """Answers GET and POST alike."""
-
-    server: Responder
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        body = self.server.body(self.path)
-        self.send_response(404 if body is None else 200)
-        self.send_header("Content-Length", str(len(body or b"")))
-        self.end_headers()
-        self.wfile.write(body or b"")
-
-    do_POST = do_GET  # noqa: N815 - likewise
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture
 def responder() -> Iterator[Responder]:
-    with Responder() as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with running_responder() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

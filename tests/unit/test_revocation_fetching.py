@@ -85,8 +85,9 @@ async def opened(
     async with TestServer(application, host="127.0.0.1") as server:
         authority.open(f"http://127.0.0.1:{server.port}")
         timeout = timedelta(seconds=seconds)
-        loopback = {"is_public": lambda address: True} if public else {}
-        async with RevocationFetcher(clock or Clock(), timeout=timeout, **loopback) as fetcher:
+        moment = clock or Clock()
+        everywhere = RevocationFetcher(moment, timeout=timeout, is_public=lambda address: True)
+        async with everywhere if public else RevocationFetcher(moment, timeout=timeout) as fetcher:
             yield fetcher
 
 
