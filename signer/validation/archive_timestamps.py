@@ -33,6 +33,9 @@ from signer.validation.timestamps import timestamp_facts
 SIGNATURE_END = 1
 """Where a CAdES signature ends: archive time-stamps follow it as 2, 3 and so on, the earliest first."""
 
+_MOST = 100
+"""Archive time-stamps of a signer that are read, since each hashes all that is in the signature."""
+
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -78,8 +81,12 @@ def archive_timestamps(
 ) -> tuple[TimestampFacts, ...]:
     """Facts of a signer's archive time-stamps, the earliest first.
 
-    field: the signature's. `end` and `covered` are as in a PDF, counted from SIGNATURE_END.
+    field: the signature's. `end` and `covered` are as in a PDF, counted from SIGNATURE_END. Raises DerError
+    where there are too many.
     """
+    kinds = (ARCHIVE_TIME_STAMP_V3, ARCHIVE_TIME_STAMP_V2)
+    if sum(len(attribute.values) for kind in kinds for attribute in signer.unsigned(kind)) > _MOST:
+        raise DerError("more archive time-stamps than are read")
     found = [
         _archive_timestamp(signed_data, signer, attribute, token, content)
         for attribute in signer.unsigned(ARCHIVE_TIME_STAMP_V3)

@@ -1,5 +1,6 @@
 """Evidence records in an ASiC container (EN 319 162-1 §4.3.3.2 and §4.4.3.2)."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -8,6 +9,9 @@ from signer.asic.layout import StoredManifest
 from signer.validation.asic_contents import Contents
 from signer.validation.evidence_records import ProtectedObject, evidence_record_facts
 from signer.validation.facts import EvidenceRecordFacts, Integrity, SignatureFacts
+
+_WITHIN = r"( (signer|signature|counter-signature) \d+)*"
+"""What follows a file's name in the field of a signature that is one of several in the file."""
 
 
 def container_evidence_records(
@@ -64,5 +68,5 @@ def _fields(
     files = over.manifest.references if over else contents.container.signed_files
     if not all(stored.manifest.find(each.name) for each in files):
         return ()
-    fields = (signature.field for signature in signatures)
-    return tuple(field for field in fields if field == name or field.startswith(f"{name} "))
+    in_file = re.compile(re.escape(name) + _WITHIN)  # the name of another file can begin with this one
+    return tuple(each.field for each in signatures if in_file.fullmatch(each.field))

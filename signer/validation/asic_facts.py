@@ -19,6 +19,7 @@ from signer.validation.cades_facts import signers, undecodable
 from signer.validation.der import DerError
 from signer.validation.facts import (
     AlgorithmUse,
+    CmsFacts,
     DocumentFacts,
     EvidenceRecordFacts,
     SignatureFacts,
@@ -205,12 +206,17 @@ class _Extended:
 
 def _over_files(facts: SignatureFacts, stored: StoredManifest, matches: bool | None) -> SignatureFacts:
     """A signature over a manifest is over the files of that manifest, by their digests."""
-    uses = {reference.digest_algorithm for reference in stored.manifest.references}
-    algorithms = tuple(AlgorithmUse("digest of a file", each or "unknown") for each in sorted(uses))
-    cms = replace(facts.cms, algorithms=(*facts.cms.algorithms, *algorithms))
+    cms = _resting_on(facts.cms, stored)
     if cms.digest_matches and not matches:
         cms = replace(cms, digest_matches=matches)
     return replace(facts, cms=cms)
+
+
+def _resting_on(cms: CmsFacts, stored: StoredManifest) -> CmsFacts:
+    """What is over a manifest leans on the digests in it as well."""
+    uses = {reference.digest_algorithm for reference in stored.manifest.references}
+    algorithms = (AlgorithmUse("digest of a file", each or "unknown") for each in sorted(uses))
+    return replace(cms, algorithms=(*cms.algorithms, *algorithms))
 
 
 def _archive_stamps(contents: Contents) -> Iterator[TimestampFacts]:
@@ -226,7 +232,7 @@ def _stamp(contents: Contents, stored: StoredManifest) -> TimestampFacts:
         return unreadable_timestamp(TimestampKind.DOCUMENT, f"there is no {name}")
     token = contents.container.read(name)
     facts = timestamp_facts(token, TimestampKind.DOCUMENT, contents.manifest_digest(stored))
-    return replace(facts, field=name)
+    return replace(facts, field=name, cms=_resting_on(facts.cms, stored))
 
 
 def _with_faults(facts: SignatureFacts, faults: tuple[str, ...]) -> SignatureFacts:

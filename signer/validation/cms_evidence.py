@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pecete.evidence.evidence_record import EvidenceRecordError
 from signer.der import SEQUENCE, SET, tlv
-from signer.validation.der import Element, read
+from signer.validation.der import DerError, Element, read
 from signer.validation.evidence_records import ProtectedObject, evidence_record_facts, read_record
 from signer.validation.facts import EvidenceRecordFacts
 from signer.validation.integrity import ContentDigest, octets_digest
@@ -18,6 +18,9 @@ from signer.validation.signed_data import EXTERNAL_EVIDENCE_RECORD, INTERNAL_EVI
 
 _KINDS = (INTERNAL_EVIDENCE_RECORD, EXTERNAL_EVIDENCE_RECORD)
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1
+_MOST = 100
+"""Evidence records that are read, since each makes its own copy of the signature."""
+
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -39,6 +42,8 @@ def embedded_evidence_records(
     signatures in `data`, which each record protects. Raises DerError.
     """
     found = sorted(_records(signed_data), key=lambda each: each.begun)
+    if len(found) > _MOST:
+        raise DerError("more evidence records than are read")
     facts = []
     for number, each in enumerate(found):
         later = frozenset(item.attribute for item in found[number:])

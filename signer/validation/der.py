@@ -7,6 +7,7 @@ from typing import NamedTuple
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x03, 0x04, 0x06
 UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x17, 0x18, 0x30, 0x31
 _MAX_DEPTH = 60
+_MAX_IDENTIFIER = 64
 
 
 class DerError(ValueError):
@@ -100,14 +101,14 @@ def oid(element: Element) -> str:
 
 @lru_cache(maxsize=1024)
 def _dotted(content: bytes) -> str:
+    if not content or content[-1] & 0x80 or len(content) > _MAX_IDENTIFIER:
+        raise DerError("bad object identifier")
     arcs, value = [], 0
     for octet in content:
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)
             value = 0
-    if not arcs or content[-1] & 0x80 or len(content) > 64:
-        raise DerError("bad object identifier")
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 

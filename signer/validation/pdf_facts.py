@@ -7,6 +7,7 @@ from signer.validation.byte_ranges import Coverage, RangeDigests
 from signer.validation.der import DerError
 from signer.validation.enumerate import FoundSignature, Kind, enumerate_signatures
 from signer.validation.facts import (
+    AlgorithmUse,
     CmsFacts,
     DocumentFacts,
     Malformed,
@@ -131,6 +132,8 @@ def _cms(signed_data: SignedData, form: str, coverage: Coverage, digests: RangeD
         return cms_facts(signed_data, signed_data.content_type, lambda name: digests.digest(coverage, name))
     content = signed_data.content or b""
     facts = cms_facts(signed_data, DATA, lambda name: hashlib.new(name, content).digest())
+    # What is signed is a SHA-1 alone, however strong the digest of that may be.
+    facts = replace(facts, algorithms=(*facts.algorithms, AlgorithmUse("digest of the document", "sha1")))
     return facts if content == digests.digest(coverage, "sha1") else replace(facts, digest_matches=False)
 
 

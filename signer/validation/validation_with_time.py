@@ -99,7 +99,7 @@ def _moved(stamp: TimestampFacts, by: timedelta) -> datetime:
 
 def signing_delay(facts: SignatureFacts, best: datetime, policy: ValidationPolicy) -> Conclusion:
     """The time-stamp delay: how long after the claimed time a signature must be proven (§5.5.4)."""
-    if policy.delay is None or facts.claimed_time is None or facts.claimed_time + policy.delay >= best:
+    if policy.delay is None or facts.claimed_time is None or best - facts.claimed_time <= policy.delay:
         return PASSED
     sentence = "the signature is proven only long after the time that the signer states"
     return Conclusion(SubIndication.SIG_CONSTRAINTS_FAILURE, sentence)

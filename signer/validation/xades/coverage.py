@@ -28,15 +28,15 @@ class _Coverage:
     def __init__(self, signature: XmlSignature) -> None:
         own = self._own = signature.element
         references = signature.references
-        self._targets = [each.target for each in references if each.target is not None and _is_whole(each)]
-        self._within = [each for each in self._targets if any(x is own for x in each.iterancestors())]
+        self._targets = {each.target for each in references if each.target is not None and _is_whole(each)}
+        self._within = {each for each in self._targets if any(x is own for x in each.iterancestors())}
         self._around: set[XmlElement] = set()
         for each in (*self._targets, *own.getroottree().iter(SIGNATURE)):
             self._around.update(each.iterancestors())
 
     def uncovered(self, element: XmlElement) -> Iterator[str]:
         """Sentences on what is outside of all signatures and not under this one."""
-        if element.tag == SIGNATURE or any(element is target for target in self._targets):
+        if element.tag == SIGNATURE or element in self._targets:
             return
         if element not in self._around:
             yield f"the element {_name(element)}"
@@ -51,13 +51,12 @@ class _Coverage:
     def in_signature(self) -> Iterator[str]:
         """Sentences on what is in Objects of the signature itself and not under it."""
         for each in self._own.iterfind(f"{{{DSIG}}}Object"):
-            if any(each is target for target in self._within):
+            if each in self._within:
                 continue
             if _text_beside(each):
                 yield "text in the signature"
             for child in each.iterchildren(etree.Element):
-                is_covered = any(child is target for target in self._within)
-                if local_name(child, XADES) != "QualifyingProperties" and not is_covered:
+                if local_name(child, XADES) != "QualifyingProperties" and child not in self._within:
                     yield f"the element {_name(child)} in the signature"
 
 

@@ -74,20 +74,22 @@ class Timestamps:
     def archive(self, field: str, fields: Callable[[XmlElement], Iterable[str]]) -> list[TimestampFacts]:
         """Those over the whole signature, in their order; `field` is the signature's.
 
-        fields: gives those of the counter-signatures in a property.
+        fields: gives those of the counter-signatures in a property. One after which a signature time-stamp
+        was put in is not over all that is in the signature, and proves nothing of it.
         """
         found: list[TimestampFacts] = []
         for number, element in enumerate(self._qualified.unsigned):
             if not _is_archive(element):
                 continue
-            before = self._qualified.unsigned[:number]
+            before, after = self._qualified.unsigned[:number], self._qualified.unsigned[number + 1 :]
+            is_whole = not any(local_name(each, XADES) == "SignatureTimeStamp" for each in after)
             end = SIGNATURE_END + 1 + len(found)
             found += [
                 replace(
                     stamp,
                     field=field,
                     end=end,
-                    covered=end - 1,
+                    covered=end - 1 if is_whole else 0,
                     protected=self._protected(before),
                     countersignatures=tuple(name for each in before for name in fields(each)),
                 )
