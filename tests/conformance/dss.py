@@ -44,9 +44,7 @@ def policy_with_eddsa() -> bytes:
 def judge_pdfa(files: Sequence[Path], flavour: str) -> list[Mapping[str, Any]]:
     """Give what veraPDF says of each file as PDF/A of a flavour, such as `2a`."""
     command: list[str | Path] = [JUDGE, "pdfa", "--flavour", flavour, "--batch", *files]
-    # Beside the repository nothing may be written in some places, so the judge is built elsewhere.
-    environment = {"JUDGE_TARGET": str(Path(gettempdir()) / "judge-target"), **os.environ}
-    answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
@@ -64,25 +62,51 @@ def judge(
     anchor: the trusted certificate, DER. crls: known beside the files, DER. time: as of when is judged.
     policy: in DSS's XML; its default one without.
     """
-    lines = (
-        json.dumps({"file": str(file), "detached": [str(content)] if content else []})
-        for file, content in files
-    )
+    known = [("--trust", anchor), *(("--crl", crl) for crl in crls)]
+    known += [("--policy", policy)] if policy else []
+    with_content = ((file, (content,) if content else ()) for file, content in files)
+    return _judge(with_content, known, time, ())
+
+
+def judge_without_revocation(
+    files: Iterable[tuple[Path, Sequence[Path]]], *, anchors: Sequence[bytes], time: datetime
+) -> Mapping[Path, Mapping[str, Any]]:
+    """Give what DSS says of each file, which comes with what is apart from it, where revocation is not asked.
+
+    anchors: the trusted certificates, DER. time: as of when is judged. Pages are not drawn.
+    """
+    options = ("--no-revocation", "--visual-pages", "0")
+    return _judge(files, [("--trust", anchor) for anchor in anchors], time, options)
+
+
+def _judge(
+    files: Iterable[tuple[Path, Sequence[Path]]],
+    known: Sequence[tuple[str, bytes]],
+    time: datetime,
+    further: Sequence[str],
+) -> Mapping[Path, Mapping[str, Any]]:
+    """Give DSS's answers by file; known: options with octets that it reads from a file."""
+    lines = (json.dumps({"file": str(file), "detached": [str(each) for each in apart]}) for file, apart in files)
     with TemporaryDirectory() as folder:
-        known = [("--trust", anchor), *(("--crl", crl) for crl in crls)]
-        known += [("--policy", policy)] if policy else []
-        options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}"]
-        for number, (option, der) in enumerate(known):
+        options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}", *further]
+        for number, (option, octets) in enumerate(known):
             path = Path(folder, str(number))
-            path.write_bytes(der)
+            path.write_bytes(octets)
             options += [option, path]
         answer = subprocess.run(
             [JUDGE, "validate", "--batch", *options],
             input="".join(line + "\n" for line in lines),
             capture_output=True,
             text=True,
+            env=_environment(),
             check=False,
         )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    # 1: a file could not be read, which its answer says.
+    assert answer.returncode in (0, 1), answer.stdout + answer.stderr
     said = (json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{"))
     return {Path(each["file"]): each for each in said}
+
+
+def _environment() -> dict[str, str]:
+    """Beside the repository nothing may be written in some places, so the judge is built elsewhere."""
+    return {"JUDGE_TARGET": str(Path(gettempdir()) / "judge-target"), **os.environ}
