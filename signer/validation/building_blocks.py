@@ -13,6 +13,7 @@ from signer.validation.indication import PASSED, Conclusion, SubIndication, firs
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.policy import ValidationPolicy
 from signer.validation.signature_policy import is_policy
+from signer.validation.signature_value import DIGESTS
 
 
 def signature_format(facts: SignatureFacts) -> Conclusion:
@@ -32,9 +33,11 @@ def timestamp_format(facts: TimestampFacts) -> Conclusion:
         return Conclusion(SubIndication.FORMAT_FAILURE, facts.faults[0] if facts.faults else "no genTime")
     if facts.imprint_matches is False:
         return Conclusion(SubIndication.HASH_FAILURE, "the time-stamp is over something else")
-    if facts.imprint_matches is None:
+    if facts.imprint_matches is None and facts.imprint_digest not in DIGESTS.values():
         sentence = "the digest algorithm of the time-stamp is not known"
         return Conclusion(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, sentence)
+    if facts.imprint_matches is None:
+        return Conclusion(SubIndication.SIGNED_DATA_NOT_FOUND, "what the time-stamp is over is missing")
     return PASSED
 
 

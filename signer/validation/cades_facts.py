@@ -21,10 +21,16 @@ from signer.validation.integrity import ContentDigest, cms_facts, no_content, oc
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.signed_data import (
     ARCHIVE_TIME_STAMP_V2,
+    COMPLETE_REFERENCES,
     DATA,
+    EXTERNAL_EVIDENCE_RECORD,
+    INTERNAL_EVIDENCE_RECORD,
+    SIGNATURE_TIME_STAMP,
     SIGNING_CERTIFICATE,
     SIGNING_CERTIFICATE_V2,
+    SIGNING_TIME,
     SignedData,
+    SignerInfo,
     read_signed_data,
 )
 from signer.validation.timestamps import content_timestamps, signature_timestamps
@@ -132,21 +138,31 @@ def _signature(signed_data: SignedData, index: int, content: ContentDigest, fiel
         cms=cms,
         claimed_time=cms.signing_time,
         end=SIGNATURE_END,
-        baseline=_is_baseline(signed_data, cms),
+        baseline=_is_baseline(signed_data, signer, cms),
         modification=Modification.NONE,
         changes=(),
         timestamps=content_timestamps(signer, content) + signature_timestamps(signer),
         faults=cms.faults,
         findings=("an archive-time-stamp-v2, which proves nothing here",) if old else (),
+        extension=_extension(signer),
     )
 
 
-def _is_baseline(signed_data: SignedData, cms: CmsFacts) -> bool:
-    """EN 319 122-1 Table 1: unlike in a PDF, the signing-time attribute must be there."""
+def _extension(signer: SignerInfo) -> str:
+    """The level of what stands outside the baseline (EN 319 122-2)."""
+    if signer.unsigned(INTERNAL_EVIDENCE_RECORD) or signer.unsigned(EXTERNAL_EVIDENCE_RECORD):
+        return "ERS"
+    has_stamp = bool(signer.unsigned(SIGNATURE_TIME_STAMP))
+    return "C" if has_stamp and all(signer.unsigned(kind) for kind in COMPLETE_REFERENCES) else ""
+
+
+def _is_baseline(signed_data: SignedData, signer: SignerInfo, cms: CmsFacts) -> bool:
+    """EN 319 122-1 Table 1: unlike in a PDF, the signing-time attribute must be there, with one value."""
     references = cms.attributes.count(SIGNING_CERTIFICATE) + cms.attributes.count(SIGNING_CERTIFICATE_V2)
     return (
         signed_data.content_type == DATA
         and cms.signing_time is not None
+        and [len(each.values) for each in signer.signed(SIGNING_TIME)] == [1]
         and references == 1
         and cms.signer_certificate is not None
         and not cms.faults

@@ -177,6 +177,8 @@ class SignatureFacts:
     findings: sentences on what is not forbidden but should be known, such as validation data removed later.
     visual_changes: what the pages show of changes that are not permitted, seen by drawing them.
     changed_pages: numbers from 1 of the pages that later revisions changed in a way that can be seen.
+    extension: level that attributes outside the baseline give (EN 319 122-2): `ERS` for an evidence record,
+    `C` for complete references to certificates and revocation data; "" without them.
     """
 
     field: str
@@ -195,6 +197,7 @@ class SignatureFacts:
     findings: tuple[str, ...] = ()
     visual_changes: tuple[VisualChange, ...] = ()
     changed_pages: tuple[int, ...] = ()
+    extension: str = ""
 
 
 @dataclass(frozen=True)

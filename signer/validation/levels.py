@@ -8,6 +8,8 @@ from signer.validation.revocation import RevocationData
 
 _OWN_STORE = ("CAdES", "XAdES")
 """Formats whose signatures keep their validation data in themselves."""
+_OLDER = {"B": "BES", "T": "T", "LT": "T", "LTA": "T"}
+"""What is not of the baseline, by its step: kept values are not all that other levels ask for."""
 
 
 class Levels:
@@ -32,7 +34,7 @@ class Levels:
         """The level reached, such as `PAdES-BASELINE-LT`; of other signatures, the name of what they are."""
         step = self.reached(signature)
         if signature.format in _OWN_STORE:
-            return f"{signature.format}-BASELINE-{step}" if signature.baseline else f"{signature.format}-BES"
+            return f"{signature.format}-{_own_level(signature, step)}"
         if signature.format == "XML":
             return "XML-NOT-ETSI"
         if signature.cms.faults or signature.malformed:
@@ -55,7 +57,7 @@ class Levels:
         store = _Store(_own_store(signature)) if own else self._document_store
         if not self._has_revocation_data(signature, store):
             return "T"
-        return "LTA" if any(store.first < stamp.covered for stamp in stamps) else "LT"
+        return "LTA" if any(store.first < _reach(stamp) for stamp in stamps) else "LT"
 
     def _has_revocation_data(self, signature: SignatureFacts, store: "_Store") -> bool:
         """Whether the document keeps revocation data on the signer's certificate."""
@@ -65,6 +67,18 @@ class Levels:
             return False
         issuers = self._pool.named(certificate.issuer)
         return any(store.data.mentions(certificate, issuer) for issuer in issuers)
+
+
+def _own_level(signature: SignatureFacts, step: str) -> str:
+    """The level in the words of EN 319 122-1 and -2; outside the baseline those of TS 101 733 and 101 903."""
+    if signature.extension:
+        return signature.extension
+    return f"BASELINE-{step}" if signature.baseline else _OLDER[step]
+
+
+def _reach(stamp: TimestampFacts) -> int:
+    """Where what a time-stamp is over ends; a PDF's is over what its own revision has behind it too."""
+    return max(stamp.end, stamp.covered) if stamp.kind is TimestampKind.DOCUMENT else stamp.covered
 
 
 class _Store:

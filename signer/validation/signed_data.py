@@ -27,6 +27,9 @@ INTERNAL_EVIDENCE_RECORD = "1.2.840.113549.1.9.16.2.49"
 EXTERNAL_EVIDENCE_RECORD = "1.2.840.113549.1.9.16.2.50"
 """Evidence records of a signature with its content inside, and of one that stands apart (RFC 4998 App. A)."""
 
+COMPLETE_REFERENCES = ("1.2.840.113549.1.9.16.2.21", "1.2.840.113549.1.9.16.2.22")
+"""complete-certificate-references and complete-revocation-references (EN 319 122-1 §A.1.1, §A.1.2)."""
+
 _OCSP_RESPONSES = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 """id-ri-ocsp-response (RFC 5940 §2.1), and id-pkix-ocsp-basic, which some signatures have instead."""
 _CONTEXT_0, _CONTEXT_1 = 0xA0, 0xA1

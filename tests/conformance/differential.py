@@ -39,7 +39,9 @@ class Said:
         """By aspect, in words."""
         made = {"signatures": str(len(self.signatures)), "time-stamps": str(len(self.timestamps))}
         for kind, said in (("signature", self.signatures), ("time-stamp", self.timestamps)):
-            ordered = [items for _, items in sorted(said, key=lambda each: (each[0], sorted(each[1].items())))]
+            ordered = [
+                items for _, items in sorted(said, key=lambda each: (each[0], sorted(each[1].items())))
+            ]
             for aspect in ordered[0] if ordered else ():
                 made[f"{kind} {aspect}"] = _in_words(items[aspect] for items in ordered)
         return made
@@ -53,12 +55,11 @@ def read(case: Case) -> DocumentFacts | None:
         return None
 
 
-def ours(facts: DocumentFacts | None, policy: ValidationPolicy) -> Items:
-    """What this engine says."""
+def ours(facts: DocumentFacts | None, policy: ValidationPolicy, *, is_pdf: bool) -> Items:
+    """What this engine says; of a PDF also what came after each signature."""
     if facts is None:
         return {"signatures": "refused"}
     report = judge_facts(facts, policy)
-    is_pdf = any(signature.format == "PAdES" for signature in report.signatures)
     said = Said([(_our_key(each, is_pdf), _our_signature(each, is_pdf)) for each in report.signatures])
     said.timestamps = [(_stamp_key(each.generation_time), _our_stamp(each)) for each in _our_stamps(report)]
     records = {"evidence records": _in_words(str(each.conclusion) for each in report.evidence_records)}
@@ -92,11 +93,10 @@ def _our_stamp(verdict: TimestampVerdict) -> Items:
     return {"integrity": integrity, "verdict": str(verdict.conclusion)}
 
 
-def theirs(answer: Mapping[str, Any]) -> Items:
+def theirs(answer: Mapping[str, Any], *, is_pdf: bool) -> Items:
     """What DSS says, from a line of its answer."""
     if "error" in answer:
         return {"signatures": "refused"}
-    is_pdf = any(signature.get("pdf") for signature in answer["signatures"])
     said = Said([(_their_key(each), _their_signature(each, is_pdf)) for each in answer["signatures"]])
     said.timestamps = [
         (_stamp_key(_time(each["productionTime"])), _their_stamp(each))
@@ -170,7 +170,8 @@ def topmost(facts: Iterable[DocumentFacts]) -> tuple[bytes, ...]:
         sorted(
             certificate.der
             for certificate in known
-            if certificate.is_self_issued or (certificate.issuer not in names and certificate.der not in signers)
+            if certificate.is_self_issued
+            or (certificate.issuer not in names and certificate.der not in signers)
         )
     )
 

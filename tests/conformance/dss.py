@@ -86,7 +86,9 @@ def _judge(
     further: Sequence[str],
 ) -> Mapping[Path, Mapping[str, Any]]:
     """Give DSS's answers by file; known: options with octets that it reads from a file."""
-    lines = (json.dumps({"file": str(file), "detached": [str(each) for each in apart]}) for file, apart in files)
+    lines = (
+        json.dumps({"file": str(file), "detached": [str(each) for each in apart]}) for file, apart in files
+    )
     with TemporaryDirectory() as folder:
         options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}", *further]
         for number, (option, octets) in enumerate(known):

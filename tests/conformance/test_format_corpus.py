@@ -13,7 +13,7 @@ from pecete.errors import FailedPreconditionError, InvalidArgumentError, PeceteE
 from server.augmenting import require_intact
 from signer.validation import ValidationPolicy, validate
 from signer.validation.certificates import load_certificate
-from signer.validation.engine import document_facts
+from signer.validation.engine import document_facts, judge_facts
 from signer.validation.facts import DocumentFacts, Integrity, TimestampFacts, TimestampKind
 from signer.validation.indication import SubIndication
 from signer.validation.judgement import Judgement
@@ -28,6 +28,9 @@ pytestmark = [
 ]
 POLICY = ValidationPolicy((), datetime(2026, 1, 1, tzinfo=UTC), "off")
 TEXT = re.compile(r'text "([^"]*)"')
+DISPUTED_LEVELS = {"cades/cades-lta-copied-atst.p7m": "CAdES-BASELINE-LT"}
+"""An archive time-stamp that has no index says of nothing that it is over it, so it makes no B-LTA."""
+
 FILE = re.compile(r"-> (\S+)")
 
 
@@ -87,6 +90,18 @@ def test_every_signature_is_found_and_none_twice(row: dict[str, str], tmp_path: 
 def test_integrity(row: dict[str, str], facts: DocumentFacts) -> None:
     found = sorted(str(each.cms.integrity) for each in facts.signatures)
     assert found == sorted(row["expect_integrity"].split(","))
+
+
+@pytest.mark.parametrize("row", cases("level_expected"))
+def test_levels(row: dict[str, str], facts: DocumentFacts) -> None:
+    found = sorted(each.level for each in judge_facts(facts, POLICY).signatures)
+    expected = sorted(name.replace("_", "-") for name in row["level_expected"].split(","))
+    if "(main signature)" in row["level_expected"]:
+        assert found[-1:] == [expected[0].removesuffix(" (main signature)")]
+    elif row["file"] in DISPUTED_LEVELS:
+        assert found == [DISPUTED_LEVELS[row["file"]]] != expected
+    else:
+        assert found == expected
 
 
 @pytest.mark.parametrize("row", cases("expect_error"))

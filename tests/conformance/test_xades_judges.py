@@ -86,7 +86,7 @@ DIFFERENT: dict[str, tuple[str, list[Verdict]]] = {
     ),
     "changed-signed-info.xml": (
         "the properties describe a reference that is called otherwise now: XAdES, but no baseline signature",
-        [("XAdES-BES", FAILED, "SIG_CRYPTO_FAILURE")],
+        [("XAdES-T", FAILED, "SIG_CRYPTO_FAILURE")],
     ),
     "doubled-id.xml": (
         "what cannot be followed is not counted as a reference of a baseline signature",

@@ -30,6 +30,10 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "algoritmul mărcii temporale nu este cunoscut",
     ),
     (
+        "what the time-stamp is over is missing",
+        "lipsește conținutul pentru care s-a pus marca temporală",
+    ),
+    (
         "a time-stamp around the signature is earlier than one within it",
         "o marcă temporală din jurul semnăturii este mai veche decât una din interiorul ei",
     ),
