@@ -34,7 +34,7 @@ _STEP = 5
 
 
 def corpus(folder: Path) -> Iterator[Case]:
-    """Signed files and time-stamps of other projects; `folder` takes content that their table gives as text."""
+    """Signed files and time-stamps of other projects; `folder` takes what their tables give as text."""
     for number, (file, detached) in enumerate(_rows()):
         path, apart = CORPUS / file, ()
         if given := re.search(r"-> (\S+)", detached):
@@ -58,7 +58,7 @@ def _rows() -> Iterator[tuple[str, str]]:
 
 
 def _without_response(path: Path, apart: Path) -> Path:
-    """The token of a TimeStampResp, which DSS does not read, in a file of its own; other files as they are."""
+    """The token of a TimeStampResp, which DSS does not read, in a file of its own; others as they are."""
     if path.suffix != ".tsr":
         return path
     try:

@@ -86,9 +86,7 @@ def _judge(
     further: Sequence[str],
 ) -> Mapping[Path, Mapping[str, Any]]:
     """Give DSS's answers by file; known: options with octets that it reads from a file."""
-    lines = (
-        json.dumps({"file": str(file), "detached": [str(each) for each in apart]}) for file, apart in files
-    )
+    lines = (json.dumps({"file": str(file), **_beside(apart)}) for file, apart in files)
     with TemporaryDirectory() as folder:
         options: list[str | Path] = ["--time", f"{time:%Y-%m-%dT%H:%M:%SZ}", *further]
         for number, (option, octets) in enumerate(known):
@@ -107,6 +105,14 @@ def _judge(
     assert answer.returncode in (0, 1), answer.stdout + answer.stderr
     said = (json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{"))
     return {Path(each["file"]): each for each in said}
+
+
+def _beside(files: Sequence[Path]) -> dict[str, list[str]]:
+    """What stands apart from a signed file: what it is over, and evidence records."""
+    return {
+        "detached": [str(file) for file in files if file.suffix != ".ers"],
+        "er": [str(file) for file in files if file.suffix == ".ers"],
+    }
 
 
 def _environment() -> dict[str, str]:
