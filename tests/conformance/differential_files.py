@@ -36,7 +36,8 @@ _STEP = 5
 def corpus(folder: Path) -> Iterator[Case]:
     """Signed files and time-stamps of other projects; `folder` takes what their tables give as text."""
     for number, (file, detached) in enumerate(_rows()):
-        path, apart = CORPUS / file, ()
+        path = CORPUS / file
+        apart: tuple[Path, ...] = ()
         if given := re.search(r"-> (\S+)", detached):
             apart = (CORPUS / given[1],)
         elif text := re.search(r'text "([^"]*)"', detached):
