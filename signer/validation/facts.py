@@ -39,9 +39,10 @@ class AlgorithmUse:
 
 @dataclass(frozen=True)
 class SignaturePolicy:
-    """The signature-policy-identifier attribute (EN 319 122-1 §5.2.9).
+    """The signature-policy-identifier attribute (EN 319 122-1 §5.2.9, EN 319 132-1 §5.2.9).
 
-    identifier: dotted; "" where the attribute cannot be read. digest: hashlib's name, "" for an unknown one.
+    identifier: dotted, or another that XAdES allows; "" where the attribute cannot be read. digest: hashlib's
+    name, "" for an unknown one.
     hash: what the policy document must have. document: the one that the signature holds itself
     (signature-policy-store, §5.2.10), None where it holds none.
     """

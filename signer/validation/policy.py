@@ -47,7 +47,8 @@ class ValidationPolicy:
     delay: longest time from claimed to proven signing time; None: any.
     rendering: whether pages of a PDF that were changed after a signature are drawn and compared.
     sunsets: (anchor, DER; from when on it is trusted only for what is proven to be older); others: no end.
-    signature_policies: (identifier, dotted; document) of the signature policies that signers may name.
+    signature_policies: (identifier, document) of the signature policies that signers may name; an object
+    identifier is dotted.
     attributes: types, dotted, of attributes that a signer must have signed.
     timestamp: whether a signature must be proven by a valid time-stamp or evidence record.
     trusted_services: what trusted lists say; their authorities are trusted beside the anchors.

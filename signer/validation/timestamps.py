@@ -1,7 +1,7 @@
 """Time-stamp tokens (RFC 3161 §2.4.2): what they state and whether they are over what they stand for."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from signer.validation.der import (
     DerError,
     Element,
     expect,
+    integer,
     octets,
     oid,
     read,
@@ -31,16 +32,21 @@ from signer.validation.signed_data import (
 from signer.validation.times import asn1_time
 
 _MILLIS, _MICROS = 0x80, 0x81
+_BOOLEAN, _EXTENSIONS = 0x01, 0xA1
 
 
 @dataclass(frozen=True)
 class _TstInfo:
-    """The parts of a TSTInfo that a verdict needs; digest is hashlib's name, "" for an unknown one."""
+    """The parts of a TSTInfo that a verdict needs; digest is hashlib's name, "" for an unknown one.
+
+    faults: sentences on what stands in it and is not understood.
+    """
 
     digest: str
     imprint: bytes
     gen_time: datetime
     accuracy: timedelta
+    faults: tuple[str, ...]
 
 
 def timestamp_facts(
@@ -74,7 +80,7 @@ def _facts(
         accuracy=stated.accuracy,
         imprint_digest=stated.digest or "unknown",
         imprint_matches=None if expected is None else expected == stated.imprint,
-        faults=cms.faults,
+        faults=(*stated.faults, *cms.faults),
     )
 
 
@@ -87,7 +93,18 @@ def _tst_info(element: Element) -> _TstInfo:
         octets(expect(imprint, OCTET_STRING)),
         asn1_time(expect(fields[4], GENERALIZED_TIME)),
         _accuracy(fields[5]) if len(fields) > 5 and fields[5].tag == SEQUENCE else timedelta(),
+        tuple(_faults(integer(fields[0]), fields[5:])),
     )
+
+
+def _faults(version: int, optional: Sequence[Element]) -> Iterator[str]:
+    """What a verifier must not pass over: another version, and a critical extension (RFC 3161 §2.4.2)."""
+    if version != 1:
+        yield f"a time-stamp token of version {version}"
+    for extension in (child for part in optional if part.tag == _EXTENSIONS for child in part.children()):
+        identifier, *rest = extension.parts(SEQUENCE, 2)
+        if rest[0].tag == _BOOLEAN and any(rest[0].content):
+            yield f"a time-stamp token with the critical extension {oid(identifier)}"
 
 
 def _accuracy(element: Element) -> timedelta:

@@ -19,6 +19,7 @@ from signer.validation.pdf.aftermath import Modification
 from signer.validation.xades.algorithms import DSIG
 from signer.validation.xades.coverage import uncovered
 from signer.validation.xades.document import TooMuchError, XmlDocument, XmlElement, XmlError, local_name
+from signer.validation.xades.policy import signature_policy
 from signer.validation.xades.properties import (
     COUNTERSIGNED,
     SIGNED_PROPERTIES,
@@ -172,6 +173,7 @@ def _cms(
             *_faults(signature),
             *_countersignature_faults(signature, countersigned),
         ),
+        policy=signature_policy(signed.root) if signed else None,
     )
 
 
