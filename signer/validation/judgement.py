@@ -28,7 +28,12 @@ from signer.validation.levels import Levels
 from signer.validation.path import Path
 from signer.validation.policy import ValidationPolicy
 from signer.validation.proof_of_existence import ProofsOfExistence
-from signer.validation.report import EvidenceRecordVerdict, SignatureVerdict, TimestampVerdict
+from signer.validation.report import (
+    CertificateNames,
+    EvidenceRecordVerdict,
+    SignatureVerdict,
+    TimestampVerdict,
+)
 from signer.validation.trace import Block, Trace
 from signer.validation.validation_with_time import required_timestamp, signing_delay, timestamp_order
 
@@ -170,6 +175,7 @@ class Judgement:
             findings=facts.findings,
             visual_changes=facts.visual_changes,
             changed_pages=facts.changed_pages,
+            certificate=_names(signer) if signer else None,
             identity=str(known),
             identity_reason=reason,
             time_status=str(time_status(facts, best, self.policy)),
@@ -235,6 +241,17 @@ def _outlived(basic: BasicResult) -> Conclusion:
     """An algorithm that had ended before the signer signed, whatever is proven of later."""
     kind = SubIndication.CRYPTO_CONSTRAINTS_FAILURE
     return next((each.conclusion for each in basic.weak if each.kind is kind), PASSED)
+
+
+def _names(certificate: Certificate) -> CertificateNames:
+    return CertificateNames(
+        serial_number=f"{certificate.parsed.serial_number:X}",
+        issuer=certificate.parsed.issuer.rfc4514_string(),
+        subject=certificate.parsed.subject.rfc4514_string(),
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        sha256=certificate.sha256,
+    )
 
 
 def _signer(cms: CmsFacts) -> Certificate | None:

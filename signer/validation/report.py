@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from signer.validation.certificates import load_certificate
 from signer.validation.facts import Integrity, TimestampKind, VisualChange
 from signer.validation.indication import Conclusion
 from signer.validation.pdf.aftermath import Modification
@@ -44,6 +43,28 @@ class TimestampVerdict:
 
 
 @dataclass(frozen=True)
+class CertificateNames:
+    """What names a certificate, read where the document was read.
+
+    serial_number: hexadecimal digits, as certificates are printed. issuer, subject: as RFC 4514 writes them.
+    sha256: of its DER, in hex.
+    """
+
+    serial_number: str
+    issuer: str
+    subject: str
+    not_before: datetime
+    not_after: datetime
+    sha256: str
+
+    def to_json(self) -> Json:
+        """As a JSON object."""
+        times = {"not_before": _time(self.not_before), "not_after": _time(self.not_after)}
+        names = {"serial_number": self.serial_number, "issuer": self.issuer, "subject": self.subject}
+        return {**names, **times, "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
 class SignatureVerdict:
     """The verdict on one signature; each thing that can be wrong with it is told apart.
 
@@ -57,7 +78,7 @@ class SignatureVerdict:
     where not told. identity_reason: why the identity is not trusted, as a sentence.
     trace: each building block of EN 319 102-1 that ran, with its conclusion, in that order.
     visual_changes: pages that look different. changed_pages: numbers from 1 of those that later revisions
-    changed in a way that can be seen, permitted or not.
+    changed in a way that can be seen, permitted or not. certificate: what names the signer's certificate.
     """
 
     field: str
@@ -82,6 +103,7 @@ class SignatureVerdict:
     visual_changes: tuple[VisualChange, ...] = ()
     identity_reason: str = ""
     changed_pages: tuple[int, ...] = ()
+    certificate: CertificateNames | None = None
 
     def to_json(self) -> Json:
         """As a JSON object."""
@@ -104,7 +126,7 @@ class SignatureVerdict:
             "time": self.time_status,
             "qualification": self.qualification,
             "findings": list(self.findings),
-            "signer_certificate": _certificate(self.signer_certificate),
+            "signer_certificate": self.certificate.to_json() if self.certificate else None,
             "trace": [{"block": block, "conclusion": conclusion} for block, conclusion in self.trace],
             "changed_pages": list(self.changed_pages),
             "visual_changes": [
@@ -190,21 +212,6 @@ def _conclusion(conclusion: Conclusion) -> Json:
         "indication": str(conclusion.indication),
         "sub_indication": str(kind) if kind else None,
         "explanation": conclusion.explanation,
-    }
-
-
-def _certificate(der: bytes | None) -> Json | None:
-    """What names a certificate: the serial number as hexadecimal digits, as certificates are printed."""
-    certificate = load_certificate(der) if der else None
-    if certificate is None:
-        return None
-    return {
-        "serial_number": f"{certificate.parsed.serial_number:X}",
-        "issuer": certificate.parsed.issuer.rfc4514_string(),
-        "subject": certificate.parsed.subject.rfc4514_string(),
-        "not_before": _time(certificate.parsed.not_valid_before_utc),
-        "not_after": _time(certificate.parsed.not_valid_after_utc),
-        "sha256": certificate.sha256,
     }
 
 

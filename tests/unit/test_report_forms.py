@@ -100,6 +100,7 @@ def test_the_verdicts_own_sentences_are_told_in_romanian() -> None:
             "page 2: field 'A' and signature field 'B' overlap",
             "pagina 2: câmpul 'A' și câmpul de semnătură 'B' se suprapun",
         ),
+        ("field 'A': /AP changed", "câmpul 'A': /AP s-a schimbat"),
         ("page annotations: signature placed", "adnotările paginii: s-a așezat o semnătură"),
         ("catalog /OpenAction changed", "catalogul documentului (/OpenAction): s-a schimbat"),
         ("the sky {0} fell", "the sky {0} fell"),

@@ -20,7 +20,13 @@ from signer.validation.facts import Integrity, TimestampKind
 from signer.validation.indication import PASSED, Conclusion, SubIndication
 from signer.validation.pdf.aftermath import Modification
 from signer.validation.plain import from_plain, to_plain
-from signer.validation.report import ReportError, SignatureVerdict, TimestampVerdict, ValidationReport
+from signer.validation.report import (
+    CertificateNames,
+    ReportError,
+    SignatureVerdict,
+    TimestampVerdict,
+    ValidationReport,
+)
 from signer.validation.reports.page import render_html
 from signer.validation.sandbox import Limits, ValidationWorker
 
@@ -44,6 +50,7 @@ PASSING = SignatureVerdict(
     timestamps=(STAMP,),
     changes=(),
     faults=(),
+    certificate=CertificateNames("1F", "CN=Root", "CN=Ana <Popescu>", TIME, TIME, "00" * 32),
 )
 FAILING = replace(
     PASSING,
@@ -84,6 +91,14 @@ def test_the_shape_that_others_build_on() -> None:
         "signing_time": "2026-01-31T12:00:00Z",
         "best_signature_time": "2026-01-31T12:00:00Z",
         "signer": "Ana <Popescu>",
+        "signer_certificate": {
+            "serial_number": "1F",
+            "issuer": "CN=Root",
+            "subject": "CN=Ana <Popescu>",
+            "not_before": "2026-01-31T12:00:00Z",
+            "not_after": "2026-01-31T12:00:00Z",
+            "sha256": "00" * 32,
+        },
     }
     assert {key: signature[key] for key in expected} == expected
 

@@ -8,11 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from signer.validation.certificates import load_certificate
 from signer.validation.facts import Malformed
 from signer.validation.indication import Conclusion, Indication, SubIndication
 from signer.validation.pdf.aftermath import Modification
-from signer.validation.report import SignatureVerdict, TimestampVerdict, ValidationReport
+from signer.validation.report import CertificateNames, SignatureVerdict, TimestampVerdict, ValidationReport
 from signer.validation.reports.english import ENGLISH
 from signer.validation.reports.romanian import ROMANIAN
 from signer.validation.reports.texts import Language, Texts
@@ -306,21 +305,18 @@ class _Writer:
             yield self._timestamp(stamp)
         if verdict.path:
             yield Row(texts.path, " › ".join(map(printable, verdict.path)))
-        yield from self._certificate(verdict.signer_certificate)
+        yield from self._certificate(verdict.certificate)
         yield Row(texts.code, _code(verdict.conclusion))
         if verdict.trace:
             yield Row(texts.trace, printable("; ".join(f"{block}: {told}" for block, told in verdict.trace)))
 
-    def _certificate(self, der: bytes | None) -> Iterator[Row]:
-        texts, certificate = self._texts, load_certificate(der) if der else None
-        if certificate is None:
+    def _certificate(self, names: CertificateNames | None) -> Iterator[Row]:
+        if names is None:
             return
-        parsed = certificate.parsed
-        yield Row(texts.serial_number, f"{parsed.serial_number:X}")
-        yield Row(texts.issuer, printable(parsed.issuer.rfc4514_string()))
-        start, end = (
-            self._moment(time) for time in (parsed.not_valid_before_utc, parsed.not_valid_after_utc)
-        )
+        texts = self._texts
+        yield Row(texts.serial_number, names.serial_number)
+        yield Row(texts.issuer, printable(names.issuer))
+        start, end = self._moment(names.not_before), self._moment(names.not_after)
         yield Row(texts.validity, texts.validity_span.format(start=start, end=end))
 
     def _timestamp(self, stamp: TimestampVerdict) -> Row:

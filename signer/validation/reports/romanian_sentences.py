@@ -222,7 +222,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "câmpul {0} arată altfel, deși are aceeași valoare",
     ),
     (
-        r"field (.*) (/\S+) changed",
+        r"field (.*?):? (/\S+) changed",
         "câmpul {0}: {1} s-a schimbat",
     ),
     (
